@@ -1,0 +1,139 @@
+/* fit: coefficients of a law from runs, and everything a fit can say about itself.
+ *
+ * Minimises   objective = Σ_i weight_i·h(r_i) + Σ_j (x_j − mean_j)²/(2·sd_j²)
+ * r_i = ln L_i − ln L̂_i (law.h, law_response), h from robust.h, x_j the coefficient in its own
+ * transform, over the law's bounds. Variable projection: non-negative amplitudes are solved inside,
+ * exponents searched outside from many deterministic starts; the best distinct ones are polished.
+ *
+ * Pure: no clock, no I/O, no threads, no globals. The same runs (in any order), options and seed
+ * give the same bits. Memory comes from the caller's arena, scratch from malloc freed on return.
+ * Errors are questions that cannot be answered (too few runs, not identifiable, cancelled, no
+ * memory); a poor fit is data: stop reason and warnings in the result.
+ * Thread rule: calls on different arenas are independent.
+ */
+#ifndef MOEPLAN_CORE_FIT_H
+#define MOEPLAN_CORE_FIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/err.h"
+#include "core/law.h"
+#include "core/obs.h"
+#include "core/robust.h"
+
+enum {
+    FIT_WARNINGS_MAX = 32,
+    FIT_STARTS_DEFAULT = 64,
+    FIT_STARTS_MAX = 100000,
+    FIT_BOOTSTRAP_MAX = 10000
+};
+
+enum fit_hold {
+    FIT_DEFAULT, /* free, but for E_start and E_max: pinned with fewer than four values of E */
+    FIT_FIXED,   /* at `fixed` */
+    FIT_FREE,    /* the caller insists */
+};
+
+struct fit_prior {
+    bool set;
+    double mean, sd; /* natural mean; sd in the coefficient's transform */
+};
+
+enum fit_holdout_kind { FIT_HOLDOUT_NONE, FIT_HOLDOUT_FRACTION, FIT_HOLDOUT_MIN_FLOPS };
+
+struct fit_progress {
+    size_t starts_done, starts;
+    size_t draws_done, draws;
+    double best_objective;
+};
+
+struct fit_options {
+    const struct law *law;
+    struct robust robust;
+    size_t starts;
+    uint64_t seed;
+    enum fit_hold hold[LAW_MAX_COEFFICIENTS];
+    double fixed[LAW_MAX_COEFFICIENTS]; /* natural; INFINITY is legitimate for LAW_RECIPROCAL */
+    struct fit_prior prior[LAW_MAX_COEFFICIENTS];
+    enum fit_holdout_kind holdout_kind;
+    double holdout;   /* fraction of runs (0, 1), or FLOPs */
+    size_t bootstrap; /* draws, 0 for none */
+    double level;     /* of intervals, (0, 1) */
+    /* Called now and then; false cancels. May be NULL. */
+    bool (*progress)(void *ctx, const struct fit_progress *progress);
+    void *progress_ctx;
+};
+
+/* law, huber delta 1e-3, FIT_STARTS_DEFAULT, seed 0, everything FIT_DEFAULT, level 0.9. */
+struct fit_options fit_options_default(const struct law *law);
+
+enum fit_stop {
+    FIT_CONVERGED,  /* gradient and step tests met at the best point */
+    FIT_SMALL_STEP, /* no further progress possible in double precision */
+    FIT_MAX_ITERATIONS,
+};
+const char *fit_stop_name(enum fit_stop stop); /* "converged", … */
+
+struct fit_warning {
+    const char *code; /* stable: "pinned", "at_bound", "starts_disagree", … */
+    char detail[240];
+};
+
+struct fit_range {
+    double min, max; /* NAN where the law does not read the variable */
+};
+
+struct fit_holdout_result {
+    size_t points;                         /* runs held out, 0 when none */
+    double rmse_log, mae_log, max_abs_log; /* of ln L − ln L̂ predicted by the cheap runs' fit */
+    double rmse_loss;                      /* in the loss's unit */
+    double coverage;  /* share inside the prediction interval; NAN without draws */
+    double min_flops; /* the dearest run fitted is below this */
+};
+
+struct fit_result {
+    const struct law *law;
+    double coefficient[LAW_MAX_COEFFICIENTS]; /* natural; E_max may be INFINITY */
+    bool is_free[LAW_MAX_COEFFICIENTS];
+    bool is_pinned[LAW_MAX_COEFFICIENTS];        /* the silent pin, not the caller's `fixed` */
+    double standard_error[LAW_MAX_COEFFICIENTS]; /* in the transform; NAN where not free or flat */
+    double interval[LAW_MAX_COEFFICIENTS][2];    /* natural; NAN,NAN where there is none */
+    size_t n_free, points;
+    double objective, rmse_log, mae_log, aicc, bic; /* aicc NAN when points <= k + 1 */
+    enum fit_stop stop;
+    size_t starts, starts_agreeing; /* starts that reached the best objective */
+    double condition_number;        /* of the scaled Jacobian at the answer */
+    struct fit_range range[LAW_VARIABLE_COUNT];
+    struct fit_holdout_result holdout;
+    size_t n_draws;
+    const double *draws; /* n_draws × n_coefficients, in the arena */
+    size_t n_warnings;
+    struct fit_warning warnings[FIT_WARNINGS_MAX];
+};
+
+/* Fits. obs[count] in any order; obs with weight 0 are ignored. On success fills *ret_result (the
+ * draws live in arena). ERR_TOO_FEW_EXPERIMENTS, ERR_NOT_IDENTIFIABLE (one field per variable, with
+ * the `fixed` that would cure it), ERR_INVALID (a run lacks n_total the law reads: named by index),
+ * ERR_CANCELLED, ERR_NO_MEMORY. */
+enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
+                      struct arena *arena, struct fit_result *ret_result, struct err *err);
+
+struct fit_residual {
+    double predicted;        /* loss */
+    double residual;         /* ln L − ln L̂ */
+    double effective_weight; /* weight·h'(r)/r */
+    bool outlier;            /* |r| beyond 3.5 robust standard deviations (MAD) */
+};
+
+/* One per run, in the given order. ret_residuals has room for count. */
+void fit_residuals(const struct law *law, const double *coefficients, const struct robust *robust,
+                   const struct obs *obs, size_t count, struct fit_residual *ret_residuals);
+
+/* The objective at given coefficients: the contract's, prior included. */
+double fit_objective(const struct fit_options *options, const double *coefficients,
+                     const struct obs *obs, size_t count);
+
+#endif

@@ -1,0 +1,174 @@
+/* plan: the best configuration under limits, from one fit.
+ *
+ * For each allowed (E, G): minimise L(N, D) of the law's slice over d_model, tokens as many as the
+ * limits allow, with
+ *     (flops_per_token(d))·D + 2·N_act(d)·inference_tokens <= compute
+ *     (N_total(d, E) + KV(d))·bytes_per_param              <= memory
+ *     N_total(d, E)·train_bytes_per_param                  <= train_memory
+ *     D <= max_tokens,  N_act <= max_n_active,
+ *     min_tokens_per_param <= D/N_act <= max_tokens_per_param
+ * then the best (E, G) wins; ties within 1e-12 relative go to the smaller E, then G. d_model is
+ * continuous; `architecture` (architecture.h) is the buildable second step. Coefficients whose
+ * exponents are not well-signed (mu or nu >= 0) are answered by a global 1-D search over the whole
+ * feasible interval and warned "ill_signed"; nothing loops or gives NaN.
+ *
+ * Pure: no allocation but the arena, no clock, no globals. Same question, same bits.
+ */
+#ifndef MOEPLAN_CORE_PLAN_H
+#define MOEPLAN_CORE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/architecture.h"
+#include "core/arena.h"
+#include "core/err.h"
+#include "core/fit.h"
+#include "core/law.h"
+#include "core/shape.h"
+
+enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 16 };
+
+/* What a plan needs of a fit, whoever made it. */
+struct plan_model {
+    const struct law *law;
+    const double *coefficient; /* natural values */
+    struct shape shape;
+    struct fit_range range[LAW_VARIABLE_COUNT]; /* fitted; NAN where unknown */
+    double fixed_experts;                       /* the only E the fit holds for, or 0 */
+    size_t n_draws;                             /* 0: no intervals */
+    const double *draws;                        /* n_draws × n_coefficients */
+};
+
+enum plan_objective { PLAN_LEAST_LOSS, PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY };
+
+/* Every limit in base units; INFINITY (or 0 for minima) where there is none. */
+struct plan_limits {
+    double compute_flops;
+    double memory_bytes, bytes_per_param, kv_tokens;
+    double train_memory_bytes, train_bytes_per_param;
+    double inference_tokens;
+    double max_tokens, max_n_active;
+    double min_tokens_per_param, max_tokens_per_param;
+};
+
+/* Parts that cost time and are left out unless asked for. */
+enum plan_part {
+    PLAN_CANDIDATES = 1 << 0,
+    PLAN_NEAR_OPTIMAL = 1 << 1,
+    PLAN_DENSE = 1 << 2,
+    PLAN_MULTIPLIER = 1 << 3,
+    PLAN_ARCHITECTURE = 1 << 4,
+    PLAN_INTERVALS = 1 << 5,
+    PLAN_ALL = (1 << 6) - 1,
+};
+
+struct plan_question {
+    struct plan_model model;
+    const struct plan_model *dense; /* answers E = 1 when the model itself cannot; NULL: it can,
+                                       or nobody can */
+    struct plan_limits limits;
+    size_t n_experts, n_granularity;
+    const double *experts, *granularity; /* allowed values, ascending, distinct */
+    enum plan_objective objective;
+    double target_loss; /* for the other two objectives */
+    double slack, level;
+    unsigned parts; /* of plan_part */
+};
+
+/* Limits by bit, in the order of plan_limit_name. */
+enum plan_limit {
+    PLAN_LIMIT_COMPUTE,
+    PLAN_LIMIT_MEMORY,
+    PLAN_LIMIT_TRAIN_MEMORY,
+    PLAN_LIMIT_MAX_TOKENS,
+    PLAN_LIMIT_MAX_N_ACTIVE,
+    PLAN_LIMIT_MIN_TOKENS_PER_PARAM,
+    PLAN_LIMIT_MAX_TOKENS_PER_PARAM,
+    PLAN_LIMIT_TARGET_LOSS,
+    PLAN_LIMIT_COUNT
+};
+const char *plan_limit_name(enum plan_limit limit); /* the contract's parameter name */
+
+struct plan_extrapolation {
+    enum law_variable variable;
+    double value, min, max;
+    double distance; /* how far outside, in units of ln(max/min); INFINITY when min = max */
+};
+
+struct plan_configuration {
+    double experts, granularity;
+    double n_active, n_total, d_model, tokens, tokens_per_active_param;
+    double loss, loss_interval[2]; /* NAN without draws */
+    double train_flops, inference_flops;
+    double memory_weights_bytes, memory_kv_cache_bytes, memory_total_bytes, train_memory_bytes;
+    unsigned binding; /* bit per plan_limit met to 1e-9 relative */
+    size_t n_extrapolates;
+    struct plan_extrapolation extrapolates[LAW_VARIABLE_COUNT];
+    bool has_architecture; /* false when no buildable one keeps the limits */
+    struct architecture architecture;
+};
+
+struct plan_candidate {
+    double experts;
+    bool feasible;
+    enum plan_limit violated; /* when not feasible */
+    double least;             /* the least value of that limit that would do, NAN if none would */
+    struct plan_configuration configuration; /* when feasible: at its best G */
+};
+
+struct plan_near_optimal {
+    double experts, granularity;
+    double n_active[2]; /* the range over which loss <= (1 + slack)·best */
+    double loss;        /* the best at this (E, G) */
+};
+
+struct plan_warning {
+    const char *code;
+    char detail[240];
+};
+
+struct plan_answer {
+    struct plan_configuration optimum;
+    size_t n_candidates;
+    struct plan_candidate *candidates; /* ascending E */
+    size_t n_near_optimal;
+    struct plan_near_optimal *near_optimal; /* ascending loss */
+    bool has_dense;
+    struct plan_configuration dense;
+    double compute_multiplier; /* NAN when dense cannot reach the loss, or is unknown */
+    size_t n_warnings;
+    struct plan_warning warnings[PLAN_WARNINGS_MAX];
+};
+
+/* No limits at all but the defaults: bytes_per_param 2, train_bytes_per_param 16. */
+struct plan_limits plan_limits_none(void);
+
+/* Answers. ERR_INFEASIBLE (a field per limit that must give way, with the least value that would),
+ * ERR_UNBOUNDED (a field naming the limit to add), ERR_UNSUPPORTED (the law cannot plan; an E the
+ * fit does not hold for: field "experts"), ERR_NO_MEMORY. */
+enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
+                         struct plan_answer *ret_answer, struct err *err);
+
+/* The configuration at a given (E, G, d_model, tokens): every derived quantity filled. */
+void plan_evaluate(const struct plan_question *question, double experts, double granularity,
+                   double d_model, double tokens, struct plan_configuration *ret_configuration);
+
+/* Where a run lies against the fitted ranges. value[] by law_variable, NAN to leave one out.
+ * ret has room for LAW_VARIABLE_COUNT; returns how many variables are outside. */
+size_t plan_extrapolates(const struct fit_range *range, const double *value,
+                         struct plan_extrapolation *ret);
+
+/* The closed form alone, for count slices with one size term, mu < 0 and nu < 0:
+ *     G = (p·m/(q·n))^(1/(p+q)), N = G·(F/6)^(q/(p+q)), D = (F/6)/N,   p = −mu, q = −nu.
+ * The prepared constants depend on the slice only. */
+struct plan_closed_form {
+    double ln_g, ratio; /* ratio = q/(p+q) */
+    double ln_m, mu, ln_n, nu, c;
+};
+bool plan_closed_form_prepare(const struct law_slice *slice, struct plan_closed_form *ret);
+void plan_closed_form_solve(const struct plan_closed_form *prepared, size_t count,
+                            double compute_flops, double *ret_n, double *ret_tokens,
+                            double *ret_loss);
+
+#endif

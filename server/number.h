@@ -1,0 +1,24 @@
+/* number: doubles and integers as JSON text, shortest form that reads back to the same bits.
+ *
+ * No locale, no allocation, no errors. Not for NAN and infinities: the writer turns those to null.
+ */
+#ifndef MOEPLAN_SERVER_NUMBER_H
+#define MOEPLAN_SERVER_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { NUMBER_BYTES = 32 };
+
+/* Writes at most NUMBER_BYTES − 1 bytes, not terminated; returns how many. Integral values below
+ * 2^53 have neither point nor exponent ("64", not "64.0"); −0 is "-0"; from 1e21 on and below 1e-6
+ * the exponent form ("1e+22" is written 1e22). */
+size_t number_write(double value, char *ret_text);
+size_t number_write_integer(int64_t value, char *ret_text);
+
+/* Strict JSON number grammar over exactly length bytes, correctly rounded, any locale; false when
+ * it is not one number. Overflow gives ±INFINITY and true: callers check finiteness. */
+bool number_read(const char *text, size_t length, double *ret_value);
+
+#endif

@@ -1,0 +1,63 @@
+/* out: the JSON writer: values to text in one growing buffer.
+ *
+ * Commas and quotes are its business; a NAN or an infinity is written as null. Memory is the
+ * arena's; when it runs out the writer remembers, writes nothing more, and out_finish answers
+ * ERR_NO_MEMORY. Member selection (`fields=a,b`) is applied at depth 1: begin with out_select, then
+ * out_wants says whether a top-level member need be computed at all, and unwanted ones are not
+ * written.
+ */
+#ifndef MOEPLAN_SERVER_OUT_H
+#define MOEPLAN_SERVER_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/err.h"
+
+enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64 };
+
+struct out {
+    struct arena *arena;
+    char *text;
+    size_t length, room;
+    bool failed;
+    int depth;
+    bool comma[OUT_DEPTH_MAX];
+    size_t n_select; /* 0: everything */
+    const char *select[OUT_SELECT_MAX];
+    size_t select_length[OUT_SELECT_MAX];
+};
+
+void out_init(struct out *out, struct arena *arena);
+
+/* Keeps only the named top-level members: the value of `fields=`. */
+void out_select(struct out *out, const char *names);
+bool out_wants(const struct out *out, const char *member);
+
+/* name NULL inside arrays and at the top. Each writes `"name":value` with its comma. */
+void out_object_begin(struct out *out, const char *name);
+void out_object_end(struct out *out);
+void out_array_begin(struct out *out, const char *name);
+void out_array_end(struct out *out);
+void out_number(struct out *out, const char *name, double value);
+void out_integer(struct out *out, const char *name, int64_t value);
+void out_bool(struct out *out, const char *name, bool value);
+void out_null(struct out *out, const char *name);
+void out_text(struct out *out, const char *name, const char *value); /* NULL value: null */
+void out_numbers(struct out *out, const char *name, const double *values, size_t count);
+void out_time(struct out *out, const char *name, int64_t us); /* RFC 3339, UTC, Z */
+
+/* Text that is JSON already. */
+void out_raw(struct out *out, const char *name, const char *json, size_t length);
+
+/* Bytes outside JSON (CSV, NDJSON line ends, Prometheus text). */
+void out_bytes(struct out *out, const char *bytes, size_t length);
+void out_printf(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The finished text (terminated; length in *ret_length), or ERR_NO_MEMORY. */
+enum err_code out_finish(struct out *out, const char **ret_text, size_t *ret_length,
+                         struct err *err);
+
+#endif

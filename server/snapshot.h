@@ -1,0 +1,59 @@
+/* snapshot: the immutable studies and fits that answers are computed from.
+ *
+ * Built from the store at start, replaced whole after each commit that touches a study or a fit;
+ * entries are shared between snapshots and counted. A call holds one snapshot from first to last,
+ * so an answer never mixes two states. Thread rule: acquire, release and replace from any thread.
+ */
+#ifndef MOEPLAN_SERVER_SNAPSHOT_H
+#define MOEPLAN_SERVER_SNAPSHOT_H
+
+#include "core/plan.h"
+#include "core/preset.h"
+#include "db/store.h"
+
+struct snapshot;
+struct snapshot_cell; /* the place where the current one hangs; one per app */
+
+enum err_code snapshot_cell_open(struct store *store, struct snapshot_cell **ret, struct err *err);
+void snapshot_cell_close(struct snapshot_cell *cell);
+
+struct snapshot *snapshot_acquire(struct snapshot_cell *cell);
+void snapshot_release(struct snapshot *snapshot);
+
+/* What a commit touched: re-read from the store and swapped in. */
+struct snapshot_changes {
+    bool studies; /* any study put or deleted: all are re-read (fits of gone ones go) */
+    size_t n_fits;
+    int64_t fits[16]; /* ids put or deleted */
+    bool all_fits;    /* more than 16 */
+};
+enum err_code snapshot_replace(struct snapshot_cell *cell, struct store *store,
+                               const struct snapshot_changes *changes, struct err *err);
+
+const struct study *snapshot_study(const struct snapshot *snapshot, const char *id);
+size_t snapshot_study_count(const struct snapshot *snapshot);
+const struct study *snapshot_study_at(const struct snapshot *snapshot, size_t index); /* by id */
+
+size_t snapshot_fit_count(const struct snapshot *snapshot);
+const struct fit_record *snapshot_fit_at(const struct snapshot *snapshot, size_t index); /* by id */
+const struct fit_record *snapshot_fit(const struct snapshot *snapshot, int64_t id);
+
+/* A fit or a preset, whichever `fit=` meant. */
+struct model_choice {
+    const struct law *law;
+    const struct fit_record *record; /* one of the two is NULL */
+    const struct preset *preset;
+    const struct study *study;
+    bool published;          /* fell back to a preset: warn published_coefficients */
+    struct plan_model model; /* ready for plan_solve; shape by the study's convention */
+    bool has_dense;
+    struct plan_model dense; /* for a preset with a dense companion */
+};
+
+/* The contract's rule: fit named, else the study's default_fit, else its newest finished plain fit
+ * (of law if given), else the preset of law, else joint-2025. study NULL: "default"; fit and law
+ * NULL when not given. ERR_STUDY_NOT_FOUND, ERR_FIT_NOT_FOUND, ERR_LAW_NOT_FOUND. */
+enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study, const char *fit,
+                              const char *law, struct model_choice *ret, struct err *err);
+
+#endif
