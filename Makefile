@@ -1,13 +1,20 @@
-# moeplan. `make run` and `make test` set up what they need on a fresh Debian 12.
+# moeplan. `make run` and `make test` set up what they need on a fresh Debian 12; `make help` lists
+# the targets.
 #
 # BUILD    where objects go (default build); SAN=address | thread builds with sanitizers
-# PREFIX   where `make install` puts the binary
+# PREFIX   where `make install` puts the binary, below DESTDIR
+# PORT DB  of `make run` and `make stop`
+# JOBS     how many compilers and test suites run at a time
 
-BUILD  ?= build
-SAN    ?=
-CC     ?= gcc
-PYTHON ?= /usr/bin/python3
-PREFIX ?= /usr/local
+BUILD   ?= build
+SAN     ?=
+CC      ?= gcc
+PYTHON  ?= /usr/bin/python3
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PORT    ?= 8080
+DB      ?= moeplan.db
+JOBS    ?= $(shell nproc)
 
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes
 CFLAGS ?= -O2 -g
@@ -68,11 +75,52 @@ $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
-.PHONY: units clean
+.PHONY: units
 units: $(UNIT)
 .SECONDARY:
 
-clean:
+# What a user asks for. Each of these sets up first, then builds through a make of its own, so that
+# packages are there before anything is compiled.
+SUBMAKE := $(MAKE) --no-print-directory -j$(JOBS)
+
+.PHONY: help setup run stop test san lint bench install clean
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install every Debian package any target needs
+	@tools/setup run test lint bench
+
+run: ## set up, build, start the daemon on PORT with DB and the sample study
+	@tools/setup run
+	@$(SUBMAKE) -s all
+	@tools/daemon start $(BUILD)/moeplan $(PORT) $(DB)
+
+stop: ## end the daemon of `make run`
+	@tools/daemon stop $(BUILD)/moeplan $(PORT) $(DB)
+
+test: ## set up, build with sanitizers, run every test
+	@tools/setup run test
+	@$(SUBMAKE) -s all
+	@$(SUBMAKE) -s san
+	@$(PYTHON) tests/run.py --jobs $(JOBS) $(TESTS)
+
+san: ## build with ASan + UBSan into build/san and with TSan into build/tsan, tests included
+	@$(SUBMAKE) BUILD=build/san SAN=address all units
+	@$(SUBMAKE) BUILD=build/tsan SAN=thread all
+
+lint: ## clang-format, clang-tidy, cppcheck, include rules
+	@tools/setup lint
+	@$(PYTHON) tests/lint.py --jobs $(JOBS)
+
+bench: ## the ratios of the README's table, measured here
+	@tools/setup bench
+	@$(SUBMAKE) -s all
+	@$(PYTHON) tests/bench/run.py
+
+install: all ## copy the binary to DESTDIR/PREFIX/bin
+	install -D -m 755 $(BUILD)/moeplan $(DESTDIR)$(PREFIX)/bin/moeplan
+
+clean: ## remove everything built
 	rm -rf build
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
