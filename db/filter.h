@@ -13,13 +13,13 @@ enum { FILTER_TERMS_MAX = 32, FILTER_VALUES_MAX = 100 };
 
 enum filter_kind { FILTER_NUMBER, FILTER_TEXT, FILTER_BOOL, FILTER_TIME };
 
-/* The filterable fields, one row each: name, kind, how to read it from a run. */
+/* The filterable fields, one row each: name and kind. Texts and bools take no MIN and MAX. */
 struct filter_field {
     const char *name;
     enum filter_kind kind;
 };
 size_t filter_field_count(void);
-const struct filter_field *filter_field_at(size_t index);
+const struct filter_field *filter_field_at(size_t index); /* NULL past the last */
 
 struct filter_term {
     int field;       /* index of filter_field_at; -1 for a tag */
@@ -35,7 +35,8 @@ struct filter {
     struct filter_term terms[FILTER_TERMS_MAX];
 };
 
-/* Whether the run satisfies every term; an absent value satisfies none. */
+/* Whether the run satisfies every term; an absent value satisfies none. NULL, and a filter without
+ * terms, match every run. */
 bool filter_match(const struct filter *filter, const struct experiment *experiment);
 
 /* Whether the filter has a term on the named field (fits add final=true and so on only if not). */

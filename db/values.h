@@ -20,10 +20,16 @@ enum {
     TAGS_MAX = 64,
     TAG_NAME_MAX_BYTES = 100,
     TAG_VALUE_MAX_BYTES = 500,
+    EXPERIMENT_DEFAULT_NAME_BYTES = 24,
+    FIT_LEVELS_MAX = 16, /* distinct values of E or G that a fit remembers */
 };
 
 enum loss_unit { LOSS_NATS_PER_TOKEN, LOSS_BITS_PER_BYTE };
 enum parameter_convention { PARAMETERS_WITH_EMBEDDING, PARAMETERS_NON_EMBEDDING };
+
+/* The contract's names ("nats_per_token", "with_embedding"); NULL past the last. */
+const char *loss_unit_name(enum loss_unit unit);
+const char *parameter_convention_name(enum parameter_convention convention);
 
 struct study {
     const char *id;
@@ -76,15 +82,16 @@ struct experiment {
 enum on_conflict { ON_CONFLICT_ERROR, ON_CONFLICT_REPLACE, ON_CONFLICT_IGNORE };
 enum put_outcome { PUT_INSERTED, PUT_UNCHANGED, PUT_REPLACED, PUT_IGNORED };
 
-/* The default name of a run: "run-" and 16 hex digits of a SHA-256 over its content (every present
- * field but name, recorded_at, excluded, excluded_reason). ret has room for 24 bytes. */
+/* The default name of a run: "run-" and 16 hex digits of a SHA-256 over its content: every field
+ * but name, recorded_at, excluded, excluded_reason, with defaults filled in, so that spelling a
+ * default out makes no second run. ret has room for EXPERIMENT_DEFAULT_NAME_BYTES. */
 void experiment_default_name(const struct experiment *experiment, char *ret_name);
 
 /* SHA-256 over the numbers a fit reads, runs in obs_compare order: 64 hex digits and a NUL. */
 void obs_fingerprint(const struct obs *sorted, size_t count, char ret_hex[65]);
 
 enum fit_status { FIT_RUNNING, FIT_FINISHED, FIT_FAILED, FIT_CANCELLED, FIT_INTERRUPTED };
-const char *fit_status_name(enum fit_status status);
+const char *fit_status_name(enum fit_status status); /* "running", …; NULL past the last */
 
 /* A fit as stored: typed columns for what answers are computed from, and `document`, the finished
  * JSON members of the contract's fit, written once by the server and never read by the store. */
@@ -99,8 +106,8 @@ struct fit_record {
     double coefficient[LAW_MAX_COEFFICIENTS]; /* natural, full precision; may be INFINITY */
     const char *coefficient_name[LAW_MAX_COEFFICIENTS];
     struct fit_range range[LAW_VARIABLE_COUNT];
-    size_t n_granularity, n_experts; /* distinct values among the runs, at most 16 */
-    double granularity[16], experts[16];
+    size_t n_granularity, n_experts; /* distinct values among the runs, ascending */
+    double granularity[FIT_LEVELS_MAX], experts[FIT_LEVELS_MAX];
     size_t n_draws;
     const double *draws; /* n_draws × n_coefficients */
     size_t n_runs;
