@@ -1,10 +1,12 @@
 /* out: the JSON writer: values to text in one growing buffer.
  *
- * Commas and quotes are its business; a NAN or an infinity is written as null. Memory is the
- * arena's; when it runs out the writer remembers, writes nothing more, and out_finish answers
- * ERR_NO_MEMORY. Member selection (`fields=a,b`) is applied at depth 1: begin with out_select, then
- * out_wants says whether a top-level member need be computed at all, and unwanted ones are not
- * written.
+ * Commas and quotes are its business; a NAN or an infinity is written as null, bytes of a text that
+ * are not UTF-8 as U+FFFD. Memory is the arena's; when it runs out the writer remembers, writes
+ * nothing more, and out_finish answers ERR_NO_MEMORY. Member selection (`fields=a,b`) is applied at
+ * depth 1: begin with out_select, then out_wants says whether a top-level member need be computed
+ * at all, and unwanted ones are not written, whatever is in them. Whether the selected names exist
+ * is the caller's business. An unbalanced begin or end is our bug: an assertion.
+ * Thread rule: one writer belongs to one thread.
  */
 #ifndef MOEPLAN_SERVER_OUT_H
 #define MOEPLAN_SERVER_OUT_H
@@ -23,8 +25,9 @@ struct out {
     char *text;
     size_t length, room;
     bool failed;
-    int depth;
-    bool comma[OUT_DEPTH_MAX];
+    int depth;   /* objects and arrays open; those skipped are not */
+    int skipped; /* objects and arrays open inside an unwanted member, itself included */
+    bool comma[OUT_DEPTH_MAX + 1];
     size_t n_select; /* 0: everything */
     const char *select[OUT_SELECT_MAX];
     size_t select_length[OUT_SELECT_MAX];
@@ -32,7 +35,12 @@ struct out {
 
 void out_init(struct out *out, struct arena *arena);
 
-/* Keeps only the named top-level members: the value of `fields=`. */
+/* Forgets what was written but keeps the buffer, the selection and a failure: for streams, which
+ * send piece by piece. */
+void out_clear(struct out *out);
+
+/* Keeps only the named top-level members: the value of `fields=`, "a,b", which must outlive out.
+ * Names beyond OUT_SELECT_MAX are not kept. */
 void out_select(struct out *out, const char *names);
 bool out_wants(const struct out *out, const char *member);
 
@@ -46,8 +54,10 @@ void out_integer(struct out *out, const char *name, int64_t value);
 void out_bool(struct out *out, const char *name, bool value);
 void out_null(struct out *out, const char *name);
 void out_text(struct out *out, const char *name, const char *value); /* NULL value: null */
+void out_text_length(struct out *out, const char *name, const char *value, size_t length);
 void out_numbers(struct out *out, const char *name, const double *values, size_t count);
-void out_time(struct out *out, const char *name, int64_t us); /* RFC 3339, UTC, Z */
+/* RFC 3339, UTC, Z; null outside the years 0000 to 9999. */
+void out_time(struct out *out, const char *name, int64_t us);
 
 /* Text that is JSON already. */
 void out_raw(struct out *out, const char *name, const char *json, size_t length);

@@ -1,0 +1,319 @@
+#include "server/out.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/instant.h"
+#include "server/number.h"
+#include "server/utf8.h"
+
+enum { FIRST_BYTES = 4096 };
+
+/* What follows the backslash: 'u' for \u00XX, 0 where the byte stands for itself. */
+static const char escapes[256] = {
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
+    'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
+};
+
+void out_init(struct out *out, struct arena *arena)
+{
+    *out = (struct out){.arena = arena};
+}
+
+void out_clear(struct out *out)
+{
+    out->length = 0;
+    out->depth = 0;
+    out->skipped = 0;
+    out->comma[0] = false;
+}
+
+void out_select(struct out *out, const char *names)
+{
+    for (const char *at = names; *at != '\0' && out->n_select < OUT_SELECT_MAX;) {
+        size_t length = strcspn(at, ",");
+        out->select[out->n_select] = at;
+        out->select_length[out->n_select++] = length;
+        at += length + (at[length] == ',');
+    }
+}
+
+bool out_wants(const struct out *out, const char *member)
+{
+    if (out->n_select == 0)
+        return true;
+    size_t length = strlen(member);
+    for (size_t i = 0; i < out->n_select; i++)
+        if (out->select_length[i] == length && memcmp(out->select[i], member, length) == 0)
+            return true;
+    return false;
+}
+
+/* Makes room for size more bytes and a terminator; false when memory has run out. */
+static bool reserve(struct out *out, size_t size)
+{
+    if (size < out->room - out->length)
+        return true;
+    if (out->failed)
+        return false;
+    size_t room = out->room == 0 ? FIRST_BYTES : out->room;
+    while (room - out->length <= size && room <= SIZE_MAX / 2)
+        room *= 2;
+    char *text = room - out->length > size ? arena_alloc(out->arena, room) : NULL;
+    if (text == NULL) {
+        out->failed = true;
+        out->room = out->length; /* so that the first test fails from now on */
+        return false;
+    }
+    if (out->length > 0)
+        memcpy(text, out->text, out->length);
+    out->text = text;
+    out->room = room;
+    return true;
+}
+
+/* How many of the bytes stand for themselves in a JSON string: ASCII but for control bytes, quote
+ * and backslash. Eight at a time by the usual tests for a byte below, equal to, or above. */
+static size_t plain_prefix(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+        uint64_t special = (word - ones * 0x20) | (quote - ones) | (backslash - ones) | word;
+        if (special & tops)
+            break;
+    }
+    while (at < length && (unsigned char)text[at] < 0x80 && escapes[(unsigned char)text[at]] == 0)
+        at++;
+    return at;
+}
+
+/* One character that plain_prefix stopped at; returns how many bytes it took. */
+static size_t put_special(struct out *out, const char *text, size_t length)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char byte = (unsigned char)text[0];
+    char *at = out->text + out->length;
+    if (byte >= 0x80) {
+        size_t bytes = utf8_character(text, length);
+        if (bytes == 0)
+            text = "\xEF\xBF\xBD"; /* U+FFFD */
+        size_t put = bytes == 0 ? 3 : bytes;
+        memcpy(at, text, put);
+        out->length += put;
+        return bytes == 0 ? 1 : bytes;
+    }
+    at[0] = '\\';
+    at[1] = escapes[byte];
+    out->length += 2;
+    if (escapes[byte] == 'u') {
+        memcpy(at + 2, "00", 2);
+        at[4] = hex[byte >> 4];
+        at[5] = hex[byte & 0xF];
+        out->length += 4;
+    }
+    return 1;
+}
+
+static void put_quoted(struct out *out, const char *text, size_t length)
+{
+    enum { SPECIAL_BYTES = 6 };
+    if (!reserve(out, length + 2))
+        return;
+    out->text[out->length++] = '"';
+    for (;;) {
+        size_t plain = plain_prefix(text, length);
+        memcpy(out->text + out->length, text, plain);
+        out->length += plain;
+        text += plain;
+        length -= plain;
+        if (length == 0)
+            break;
+        /* Room for this character at its longest, the rest as it is, and the quote. */
+        if (!reserve(out, SPECIAL_BYTES + length + 1))
+            return;
+        size_t taken = put_special(out, text, length);
+        text += taken;
+        length -= taken;
+    }
+    out->text[out->length++] = '"';
+}
+
+/* The comma and the name before a value, and room for `room` bytes of it; false when the value is
+ * not to be written. */
+static bool put_name(struct out *out, const char *name, size_t room)
+{
+    if (out->skipped > 0)
+        return false;
+    if (out->depth == 1 && name != NULL && !out_wants(out, name))
+        return false;
+    size_t length = name == NULL ? 0 : strlen(name);
+    if (!reserve(out, length + 4 + room))
+        return false;
+    if (out->comma[out->depth])
+        out->text[out->length++] = ',';
+    out->comma[out->depth] = true;
+    if (name != NULL) {
+        put_quoted(out, name, length);
+        if (!reserve(out, 1 + room)) /* the name may have grown by escapes */
+            return false;
+        out->text[out->length++] = ':';
+    }
+    return true;
+}
+
+static void begin(struct out *out, const char *name, char bracket)
+{
+    if (out->skipped > 0 || !put_name(out, name, 1)) {
+        out->skipped++;
+        return;
+    }
+    assert(out->depth < OUT_DEPTH_MAX);
+    out->text[out->length++] = bracket;
+    out->comma[++out->depth] = false;
+}
+
+static void end(struct out *out, char bracket)
+{
+    if (out->skipped > 0) {
+        out->skipped--;
+        return;
+    }
+    assert(out->depth > 0);
+    out->depth--;
+    if (reserve(out, 1))
+        out->text[out->length++] = bracket;
+}
+
+void out_object_begin(struct out *out, const char *name)
+{
+    begin(out, name, '{');
+}
+
+void out_object_end(struct out *out)
+{
+    end(out, '}');
+}
+
+void out_array_begin(struct out *out, const char *name)
+{
+    begin(out, name, '[');
+}
+
+void out_array_end(struct out *out)
+{
+    end(out, ']');
+}
+
+static void put_literal(struct out *out, const char *name, const char *literal, size_t length)
+{
+    if (!put_name(out, name, length))
+        return;
+    memcpy(out->text + out->length, literal, length);
+    out->length += length;
+}
+
+void out_number(struct out *out, const char *name, double value)
+{
+    if (!isfinite(value))
+        put_literal(out, name, "null", 4);
+    else if (put_name(out, name, NUMBER_BYTES))
+        out->length += number_write(value, out->text + out->length);
+}
+
+void out_integer(struct out *out, const char *name, int64_t value)
+{
+    if (put_name(out, name, NUMBER_BYTES))
+        out->length += number_write_integer(value, out->text + out->length);
+}
+
+void out_bool(struct out *out, const char *name, bool value)
+{
+    put_literal(out, name, value ? "true" : "false", value ? 4 : 5);
+}
+
+void out_null(struct out *out, const char *name)
+{
+    put_literal(out, name, "null", 4);
+}
+
+void out_text(struct out *out, const char *name, const char *value)
+{
+    if (value == NULL)
+        out_null(out, name);
+    else
+        out_text_length(out, name, value, strlen(value));
+}
+
+void out_text_length(struct out *out, const char *name, const char *value, size_t length)
+{
+    if (put_name(out, name, length + 2))
+        put_quoted(out, value, length);
+}
+
+void out_numbers(struct out *out, const char *name, const double *values, size_t count)
+{
+    out_array_begin(out, name);
+    for (size_t i = 0; i < count && out->skipped == 0; i++)
+        out_number(out, NULL, values[i]);
+    out_array_end(out);
+}
+
+void out_time(struct out *out, const char *name, int64_t us)
+{
+    char text[INSTANT_BYTES];
+    size_t length = instant_write(us, text);
+    if (length == 0)
+        out_null(out, name);
+    else
+        out_text_length(out, name, text, length);
+}
+
+void out_raw(struct out *out, const char *name, const char *json, size_t length)
+{
+    put_literal(out, name, json, length);
+}
+
+void out_bytes(struct out *out, const char *bytes, size_t length)
+{
+    if (length == 0 || !reserve(out, length))
+        return;
+    memcpy(out->text + out->length, bytes, length);
+    out->length += length;
+}
+
+void out_printf(struct out *out, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    size_t room = out->room - out->length;
+    int length = vsnprintf(room > 0 ? out->text + out->length : NULL, room, format, args);
+    if (length >= 0 && (size_t)length >= room && reserve(out, (size_t)length))
+        vsnprintf(out->text + out->length, (size_t)length + 1, format, again);
+    if (length >= 0 && (size_t)length < out->room - out->length)
+        out->length += (size_t)length;
+    else
+        out->failed = true;
+    va_end(again);
+    va_end(args);
+}
+
+enum err_code out_finish(struct out *out, const char **ret_text, size_t *ret_length,
+                         struct err *err)
+{
+    if (!reserve(out, 0) || out->failed)
+        return err_set(err, ERR_NO_MEMORY, "the answer is larger than the limit");
+    assert(out->depth == 0 && out->skipped == 0);
+    out->text[out->length] = '\0';
+    *ret_text = out->text;
+    *ret_length = out->length;
+    return ERR_OK;
+}

@@ -1,0 +1,82 @@
+#include "server/utf8.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* By lead byte: how long, and the range of the second byte, which is what excludes overlong forms,
+ * surrogates and what lies above U+10FFFF (RFC 3629, section 4). */
+static const struct lead {
+    unsigned char first, last, length, second_min, second_max;
+} leads[] = {
+    {0x00, 0x7F, 1, 0, 0},       {0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF},
+    {0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F}, {0xEE, 0xEF, 3, 0x80, 0xBF},
+    {0xF0, 0xF0, 4, 0x90, 0xBF}, {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
+};
+
+size_t utf8_character(const char *text, size_t length)
+{
+    if (length == 0)
+        return 0;
+    unsigned char byte = (unsigned char)text[0];
+    for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++) {
+        const struct lead *lead = &leads[i];
+        if (byte < lead->first || byte > lead->last)
+            continue;
+        if (lead->length > length)
+            return 0;
+        for (size_t k = 1; k < lead->length; k++) {
+            unsigned char next = (unsigned char)text[k];
+            unsigned char min = k == 1 ? lead->second_min : 0x80;
+            unsigned char max = k == 1 ? lead->second_max : 0xBF;
+            if (next < min || next > max)
+                return 0;
+        }
+        return lead->length;
+    }
+    return 0;
+}
+
+size_t utf8_valid(const char *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        uint64_t word;
+        if (length - at >= sizeof word) { /* most text is ASCII: eight bytes at a time */
+            memcpy(&word, text + at, sizeof word);
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                at += sizeof word;
+                continue;
+            }
+        }
+        size_t bytes = utf8_character(text + at, length - at);
+        if (bytes == 0)
+            return at;
+        at += bytes;
+    }
+    return at;
+}
+
+size_t utf8_count(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+size_t utf8_write(uint32_t code_point, char *ret_text)
+{
+    assert(code_point <= 0x10FFFF && (code_point < 0xD800 || code_point > 0xDFFF));
+    if (code_point < 0x80) {
+        ret_text[0] = (char)code_point;
+        return 1;
+    }
+    size_t length = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+    static const unsigned char lead_bits[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = length - 1; i > 0; i--) {
+        ret_text[i] = (char)(0x80 | (code_point & 0x3F));
+        code_point >>= 6;
+    }
+    ret_text[0] = (char)(lead_bits[length] | code_point);
+    return length;
+}
