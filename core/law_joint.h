@@ -1,0 +1,100 @@
+/* law_joint: J's two terms and coefficients, for `joint` and for the laws that build on it.
+ *
+ * Private to law_*.c. The coefficients after an amplitude lie alike in both terms: the exponent of
+ * X, the exponent of Ê, and how the first changes with ln Ê.
+ */
+#ifndef MOEPLAN_CORE_LAW_JOINT_H
+#define MOEPLAN_CORE_LAW_JOINT_H
+
+#include <math.h>
+#include <string.h>
+
+#include "core/law_parts.h"
+
+enum joint_coefficient {
+    JOINT_A,
+    JOINT_ALPHA,
+    JOINT_DELTA,
+    JOINT_GAMMA,
+    JOINT_B,
+    JOINT_BETA,
+    JOINT_OMEGA,
+    JOINT_ZETA,
+    JOINT_E_START,
+    JOINT_E_MAX,
+    JOINT_C,
+    JOINT_COEFFICIENTS,
+    JOINT_KAPPA = JOINT_COEFFICIENTS, /* joint-granular only, from here on */
+    JOINT_PHI,
+    JOINT_GRANULAR_COEFFICIENTS
+};
+
+enum joint_term { JOINT_SIZE_TERM, JOINT_TOKENS_TERM, JOINT_FLOOR_TERM, JOINT_TERMS };
+
+/* Both laws' coefficients: `joint` has the first JOINT_COEFFICIENTS of them. */
+extern const struct law_coefficient joint_coefficients[JOINT_GRANULAR_COEFFICIENTS];
+
+/* The reciprocal of E_max, 0 for an infinite one. */
+static inline double joint_inverse_e_max(const double *coefficients)
+{
+    return 1 / coefficients[JOINT_E_MAX];
+}
+
+/* Ê^δ·X^(α + γ ln Ê) for the coefficients (α, δ, γ) that follow those[0], an amplitude, and unless
+ * ret_dphi is NULL its derivatives by them, E_start and 1/E_max, into a row in `joint` order whose
+ * part for this term starts at ret_dphi[first]. */
+static inline double joint_power(const double *coefficients, enum joint_coefficient first,
+                                 double ln_x, const struct law_saturation *at, double *ret_dphi)
+{
+    const double alpha = coefficients[first + 1];
+    const double delta = coefficients[first + 2];
+    const double gamma = coefficients[first + 3];
+    double phi = exp(delta * at->ln_experts + (alpha + gamma * at->ln_experts) * ln_x);
+
+    if (ret_dphi) {
+        double by_ln_experts = phi * (delta + gamma * ln_x);
+
+        ret_dphi[first + 1] = phi * ln_x;
+        ret_dphi[first + 2] = phi * at->ln_experts;
+        ret_dphi[first + 3] = phi * at->ln_experts * ln_x;
+        ret_dphi[JOINT_E_START] = by_ln_experts * at->d_e_start;
+        ret_dphi[JOINT_E_MAX] = by_ln_experts * at->d_inverse_e_max;
+    }
+    return phi;
+}
+
+/* φ of one run, and unless NULL ∂φ in rows of n_coefficients. */
+static inline void joint_run(const double *coefficients, size_t n_coefficients,
+                             const struct law_x *x, const struct law_saturation *at,
+                             double *ret_phi, double *ret_dphi)
+{
+    double *d_size = NULL, *d_tokens = NULL;
+
+    if (ret_dphi) {
+        memset(ret_dphi, 0, JOINT_TERMS * n_coefficients * sizeof *ret_dphi);
+        d_size = ret_dphi + JOINT_SIZE_TERM * n_coefficients;
+        d_tokens = ret_dphi + JOINT_TOKENS_TERM * n_coefficients;
+    }
+    ret_phi[JOINT_SIZE_TERM] = joint_power(coefficients, JOINT_A, x->ln_n_active, at, d_size);
+    ret_phi[JOINT_TOKENS_TERM] = joint_power(coefficients, JOINT_B, x->ln_tokens, at, d_tokens);
+    ret_phi[JOINT_FLOOR_TERM] = 1;
+}
+
+/* The slice of `joint` at one Ê: J's m, mu, n, nu. */
+static inline struct law_slice joint_slice(const double *coefficients,
+                                           const struct law_saturation *at)
+{
+    const double *k = coefficients;
+    const double h = at->ln_experts;
+
+    return (struct law_slice){
+        .n_size_terms = 1,
+        .m = {k[JOINT_A] * exp(k[JOINT_DELTA] * h)},
+        .mu = {k[JOINT_ALPHA] + k[JOINT_GAMMA] * h},
+        .n = k[JOINT_B] * exp(k[JOINT_OMEGA] * h),
+        .nu = k[JOINT_BETA] + k[JOINT_ZETA] * h,
+        .c = k[JOINT_C],
+    };
+}
+
+#endif
