@@ -1,0 +1,171 @@
+#include "core/preset.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define NOT_STATED                                                                                 \
+    {                                                                                              \
+        NAN, NAN                                                                                   \
+    }
+
+/* J App. E. */
+#define JOINT_RANGES                                                                               \
+    [LAW_N_ACTIVE] = {79e6, 2.7e9}, [LAW_N_TOTAL] = {79e6, 5.0e9}, [LAW_TOKENS] = {0.5e9, 80e9},   \
+    [LAW_EXPERTS] = {1, 32}
+
+/* a alpha delta gamma b beta omega zeta E_start E_max c (J Table 3). */
+#define JOINT_2025                                                                                 \
+    35.91, -0.1889, -0.2285, 0.0098, 35.98, -0.1775, 0.5529, -0.0259, 2.0732, 290.4521, 1.3637
+
+static const struct preset presets[] = {
+    {
+        .id = "joint-2025",
+        .law = "joint",
+        .label = "Joint MoE Scaling Laws, published coefficients",
+        .source = "arXiv 2502.05172, Table 3",
+        .provenance = "published",
+        .note = "Coefficients rounded in print; no intervals were published.",
+        .parameter_convention = "with_embedding",
+        .shape = &shape_joint,
+        .coefficient = {JOINT_2025},
+        .range = {JOINT_RANGES, [LAW_GRANULARITY] = NOT_STATED},
+        .points = 270,
+    },
+    {
+        .id = "joint-granular-composed",
+        .law = "joint-granular",
+        .label = "Joint MoE Scaling Laws with the granularity of fine-grained MoE, composed",
+        .source = "arXiv 2502.05172, Table 3; kappa and phi from arXiv 2402.07871, Tables 1 and 8",
+        .provenance = "composed",
+        .note = "Composed of two published laws; no paper published this form. The factor of "
+                "granularity agrees with its source to 0.42 % at E = 16 and 64, G = 1 to 32.",
+        .parameter_convention = "with_embedding",
+        .shape = &shape_joint,
+        .coefficient = {JOINT_2025, 0.0331, 0.684},
+        .range = {JOINT_RANGES, [LAW_GRANULARITY] = {1, 16}},
+    },
+    {
+        .id = "fine-grained-e64-2024",
+        .law = "fine-grained",
+        .label = "Scaling Laws for Fine-Grained MoE, expansion rate 64",
+        .source = "arXiv 2402.07871, Table 1",
+        .provenance = "published",
+        .note = "Losses come out 0.011 to 0.024 below those printed, because the coefficients are "
+                "rounded; optima agree. Granularity was fitted up to 16: beyond is extrapolation.",
+        .dense = "fine-grained-dense-2024",
+        .parameter_convention = "non_embedding",
+        .experts = 64,
+        .shape = &shape_fine_grained,
+        .coefficient = {18.1, 0.115, 30.8, 0.147, 2.1, 0.58, 0.47},
+        .range = {[LAW_N_ACTIVE] = NOT_STATED,
+                  [LAW_N_TOTAL] = {129e6, 3.7e9},
+                  [LAW_TOKENS] = {16e9, 130e9},
+                  [LAW_EXPERTS] = {64, 64},
+                  [LAW_GRANULARITY] = {1, 16}},
+    },
+    {
+        .id = "fine-grained-e16-2024",
+        .law = "fine-grained",
+        .label = "Scaling Laws for Fine-Grained MoE, expansion rate 16",
+        .source = "arXiv 2402.07871, Table 8",
+        .provenance = "published",
+        .note = "Coefficients rounded in print. Granularity was fitted up to 16: beyond is "
+                "extrapolation. The paper's dense law was fitted with its law for expansion rate "
+                "64, so no dense answer stands beside this one.",
+        .parameter_convention = "non_embedding",
+        .experts = 16,
+        .shape = &shape_fine_grained,
+        .coefficient = {19.64, 0.124, 57.07, 0.169, 1.18, 0.986, 0.472},
+        .range = {[LAW_N_ACTIVE] = NOT_STATED,
+                  [LAW_N_TOTAL] = {129e6, 3.7e9},
+                  [LAW_TOKENS] = {16e9, 130e9},
+                  [LAW_EXPERTS] = {16, 16},
+                  [LAW_GRANULARITY] = {1, 16}},
+    },
+    {
+        .id = "fine-grained-dense-2024",
+        .law = "fine-grained",
+        .label = "Scaling Laws for Fine-Grained MoE, the dense law",
+        .source = "arXiv 2402.07871, Table 1",
+        .provenance = "published",
+        .note = "Coefficients rounded in print. A dense model has no granularity: g is 0.",
+        .parameter_convention = "non_embedding",
+        .experts = 1,
+        .shape = &shape_fine_grained,
+        .coefficient = {16.3, 0.126, 26.7, 0.127, 0, 0, 0.47},
+        .range = {[LAW_N_ACTIVE] = NOT_STATED,
+                  [LAW_N_TOTAL] = {129e6, 3.7e9},
+                  [LAW_TOKENS] = {16e9, 130e9},
+                  [LAW_EXPERTS] = {1, 1},
+                  [LAW_GRANULARITY] = {1, 1}},
+    },
+    {
+        .id = "chinchilla-2022",
+        .law = "chinchilla",
+        .label = "Training Compute-Optimal Large Language Models",
+        .source = "arXiv 2203.15556, Eq. 10, unrounded",
+        .provenance = "published",
+        .note = "The replication (chinchilla-2024) found that these coefficients do not fit the "
+                "paper's own runs: its optimiser had stopped early.",
+        .parameter_convention = "with_embedding",
+        .experts = 1,
+        .shape = &shape_joint,
+        .coefficient = {1.6934, 406.401, 410.723, 0.33917084, 0.2849083},
+        .range = {NOT_STATED, NOT_STATED,
+                  NOT_STATED, [LAW_EXPERTS] = {1, 1}, [LAW_GRANULARITY] = NOT_STATED},
+    },
+    {
+        .id = "chinchilla-2024",
+        .law = "chinchilla",
+        .label = "Chinchilla Scaling: A replication attempt",
+        .source = "arXiv 2404.10102",
+        .provenance = "published",
+        .note = "",
+        .parameter_convention = "with_embedding",
+        .experts = 1,
+        .shape = &shape_joint,
+        .coefficient = {1.81686, 482.00572, 2085.43420, 0.34781303, 0.36585412},
+        .standard_error = {0.02566, 124.52232, 1293.28410, 0.01540, 0.02060},
+        .interval = {{1.769, 1.871}, {285.2, 743.6}, {1042, 5810}, {0.317, 0.373}, {0.331, 0.415}},
+        .range = {NOT_STATED, NOT_STATED,
+                  NOT_STATED, [LAW_EXPERTS] = {1, 1}, [LAW_GRANULARITY] = NOT_STATED},
+    },
+};
+
+/* Which of them stands for a law. */
+static const struct {
+    const char *law, *preset;
+} defaults[] = {
+    {"joint", "joint-2025"},
+    {"joint-granular", "joint-granular-composed"},
+    {"fine-grained", "fine-grained-e64-2024"},
+    {"chinchilla", "chinchilla-2024"},
+};
+
+size_t preset_count(void)
+{
+    return sizeof presets / sizeof presets[0];
+}
+
+const struct preset *preset_at(size_t index)
+{
+    assert(index < preset_count());
+    return &presets[index];
+}
+
+const struct preset *preset_find(const char *id)
+{
+    for (size_t i = 0; i < preset_count(); i++)
+        if (strcmp(presets[i].id, id) == 0)
+            return &presets[i];
+    return NULL;
+}
+
+const struct preset *preset_for_law(const char *law)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+        if (strcmp(defaults[i].law, law) == 0)
+            return preset_find(defaults[i].preset);
+    return NULL;
+}
