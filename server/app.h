@@ -1,12 +1,15 @@
-/* app: everything the daemon is made of, built in main and passed down. No globals elsewhere. */
+/* app: everything the daemon is made of, built in cmd_serve and passed down. No globals elsewhere.
+ */
 #ifndef MOEPLAN_SERVER_APP_H
 #define MOEPLAN_SERVER_APP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "server/call.h"
+#include "server/options.h"
 
 struct auth;
 struct jobs;
@@ -15,13 +18,7 @@ struct metrics;
 struct snapshot_cell;
 struct writer;
 
-/* Every limit is an option with a MOEPLAN_… twin; one row each in options.c. */
-struct options {
-    const char *listen, *db, *token_file, *backup_dir, *cors_origin, *log_level;
-    bool allow_anonymous, auth_reads;
-    int64_t max_body_bytes, max_connections, max_connections_per_ip, threads, readers, fit_threads;
-    int64_t request_deadline_ms, drain_ms, max_fits_queued, max_answer_bytes;
-};
+#define MOEPLAN_VERSION "0.1.0"
 
 struct app {
     struct options options;
@@ -33,8 +30,8 @@ struct app {
     struct log *log;
     const char *openapi; /* made once from the tables */
     size_t openapi_length;
-    bool listening_loopback;
-    volatile bool draining;
+    bool listening_loopback; /* Host is checked */
+    atomic_bool draining;
 };
 
 #endif

@@ -1,6 +1,6 @@
-/* route: the route table, and dispatch over it on plain structs.
+/* route: the table of everything the server answers, and the search in it.
  *
- * A route is one row here and one function in its handler's file. 404, 405 with Allow, HEAD,
+ * A route is one row in routes.c and one function in its handler's file. 404, 405 with Allow, HEAD,
  * OPTIONS, scopes, media types, conditional requests and /openapi.json all come from the table.
  */
 #ifndef MOEPLAN_SERVER_ROUTE_H
@@ -9,22 +9,12 @@
 #include "server/call.h"
 #include "server/field.h"
 
-/* Where a handler runs. */
-enum lane {
-    LANE_INLINE, /* on the event thread, from the snapshot: no disk, no lock, microseconds */
-    LANE_READER, /* on a reader thread with call->store read-only */
-    LANE_WRITER, /* on the writer thread inside its transaction: replied after the group commit */
-    LANE_FIT,    /* on a fit thread: seconds; persists through writer_run */
-};
-
-enum { ROUTE_STATUSES_MAX = 12 };
-
 struct route {
     enum method method;
     const char *path; /* "/v1/experiments/{id}" */
     enum lane lane;
     enum scope scope; /* what a token must grant, when tokens are configured */
-    enum err_code (*handler)(struct call *call);
+    call_handler *handler;
     const char *operation;     /* operationId, "listExperiments" */
     const char *help;          /* one line */
     const struct field *query; /* the query parameters it takes */
@@ -39,21 +29,23 @@ struct route {
     const char *statuses;     /* every status it may answer, "200,400,404" */
 };
 
+/* The table, in routes.c. */
 size_t route_count(void);
 const struct route *route_at(size_t index);
 
-/* Finds the row and the path parameters (into the arena). NULL with *ret_allow empty: 404; with
- * methods in it ("GET, HEAD, OPTIONS"): 405. HEAD finds GET's row. */
+/* The position of a row, for counters; route_count() for NULL. */
+size_t route_index(const struct route *route);
+
+/* The row for a path as sent; its path parameters, percent-decoded, go into the arena. NULL with
+ * *ret_allow NULL: 404; with methods in it ("GET, HEAD, OPTIONS"): 405. HEAD finds GET's row.
+ * Segments match as decoded text; an empty one fits no {parameter}. ret_params has room for
+ * CALL_PATH_PARAMS_MAX. */
 const struct route *route_find(enum method method, const char *path, struct arena *arena,
                                const char **ret_params, size_t *ret_n_params,
                                const char **ret_allow);
 
-/* Answers a call: everything but transport. Either fills call->reply and returns true, or hands the
- * call to a lane and returns false: call->ready will be called. */
-bool dispatch(struct call *call);
-
-/* The same after the handler: problem document for an error, ETag, 304, HEAD, gzip, log, metrics.
- * Lanes call it when a handler has returned. */
-void dispatch_finish(struct call *call, enum err_code code);
+/* "GET", …; "" for METHOD_OTHER. And back: METHOD_OTHER for a name not known, case-sensitive. */
+const char *method_name(enum method method);
+enum method method_find(const char *name);
 
 #endif
