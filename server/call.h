@@ -76,8 +76,8 @@ struct request {
  * close is called once, whatever happened. */
 enum {
     REPLY_STREAM_END = 0,
-    REPLY_STREAM_FAILED = -1, /* the connection is cut: a truncated body cannot look whole */
-    REPLY_STREAM_LATER = -2,  /* nothing yet: ask again in a moment (server-sent events) */
+    REPLY_STREAM_FAILED = -1,       /* the connection is cut: a truncated body cannot look whole */
+    REPLY_STREAM_LATER = -2,        /* nothing yet: ask again in a moment (server-sent events) */
     REPLY_STREAM_BYTES = 64 * 1024, /* room given to read */
 };
 struct reply_stream {

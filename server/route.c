@@ -1,0 +1,146 @@
+#include "server/route.h"
+
+#include <string.h>
+
+#include "server/percent.h"
+
+static const char *const method_names[] = {
+    [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+    [METHOD_OPTIONS] = "OPTIONS",
+};
+
+enum { METHODS_KNOWN = sizeof method_names / sizeof method_names[0] };
+
+const char *method_name(enum method method)
+{
+    return (size_t)method < METHODS_KNOWN ? method_names[method] : "";
+}
+
+enum method method_find(const char *name)
+{
+    for (size_t i = 0; i < METHODS_KNOWN; i++)
+        if (strcmp(name, method_names[i]) == 0)
+            return (enum method)i;
+    return METHOD_OTHER;
+}
+
+size_t route_index(const struct route *route)
+{
+    return route == NULL ? route_count() : (size_t)(route - route_at(0));
+}
+
+/* One segment of a path: the bytes up to the next '/' or the end. */
+struct segment {
+    const char *text;
+    size_t length;
+};
+
+static struct segment segment_at(const char *text)
+{
+    return (struct segment){text, strcspn(text, "/")};
+}
+
+/* Whether a segment as sent means the literal, be it percent-encoded or not. */
+static bool segment_is(struct segment sent, struct segment literal)
+{
+    size_t at = 0;
+
+    if (sent.length == literal.length && memcmp(sent.text, literal.text, sent.length) == 0)
+        return true;
+    if (memchr(sent.text, '%', sent.length) == NULL)
+        return false;
+    for (size_t i = 0; i < literal.length; i++) {
+        char byte;
+
+        if (!percent_next(sent.text, sent.length, &at, &byte) || byte != literal.text[i])
+            return false;
+    }
+    return at == sent.length;
+}
+
+static bool segment_is_parameter(struct segment pattern)
+{
+    return pattern.length > 2 && pattern.text[0] == '{' && pattern.text[pattern.length - 1] == '}';
+}
+
+/* Whether path fits the pattern; the segments that stand for parameters in ret. */
+static bool path_fits(const char *pattern, const char *path, struct segment *ret, size_t *ret_count)
+{
+    size_t count = 0;
+
+    while (*pattern == '/' && *path == '/') {
+        struct segment want = segment_at(pattern + 1), sent = segment_at(path + 1);
+
+        if (segment_is_parameter(want)) {
+            if (sent.length == 0 || count == CALL_PATH_PARAMS_MAX)
+                return false;
+            ret[count++] = sent;
+        } else if (!segment_is(sent, want)) {
+            return false;
+        }
+        pattern = want.text + want.length;
+        path = sent.text + sent.length;
+    }
+    *ret_count = count;
+    return *pattern == '\0' && *path == '\0';
+}
+
+/* "GET, HEAD, POST, OPTIONS": what the bits of `methods` allow. */
+static const char *allow_text(unsigned methods, struct arena *arena)
+{
+    const char *text = "";
+
+    for (unsigned i = 0; i < METHODS_KNOWN && text != NULL; i++)
+        if (methods & 1u << i)
+            text = arena_printf(arena, "%s%s%s", text, *text == '\0' ? "" : ", ", method_names[i]);
+    return text;
+}
+
+static bool decode(struct arena *arena, const struct segment *segments, size_t count,
+                   const char **ret_params)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *text = arena_copy(arena, segments[i].text, segments[i].length);
+
+        if (text == NULL)
+            return false;
+        percent_decode(text);
+        ret_params[i] = text;
+    }
+    return true;
+}
+
+const struct route *route_find(enum method method, const char *path, struct arena *arena,
+                               const char **ret_params, size_t *ret_n_params,
+                               const char **ret_allow)
+{
+    enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
+    struct segment segments[CALL_PATH_PARAMS_MAX];
+    size_t count = 0, rows = route_count();
+    unsigned methods = 0;
+    const char *first = NULL;
+
+    *ret_allow = NULL;
+    for (size_t i = 0; i < rows; i++) {
+        const struct route *route = route_at(i);
+
+        /* Another pattern that fits too ("/static/{file}" after a literal) is not the same place.
+         */
+        if (first != NULL && strcmp(route->path, first) != 0)
+            continue;
+        if (!path_fits(route->path, path, segments, &count))
+            continue;
+        if (route->method == wanted)
+            return decode(arena, segments, count, ret_params) ? (*ret_n_params = count, route)
+                                                              : NULL;
+        first = route->path;
+        methods |= 1u << route->method;
+    }
+    if (methods != 0) {
+        if (methods & 1u << METHOD_GET)
+            methods |= 1u << METHOD_HEAD;
+        *ret_allow = allow_text(methods | 1u << METHOD_OPTIONS, arena);
+    }
+    return NULL;
+}
