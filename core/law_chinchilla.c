@@ -10,17 +10,17 @@
 enum { E_INF, A, B, ALPHA, BETA, N_COEFFICIENTS };
 enum { FLOOR_TERM, SIZE_TERM, TOKENS_TERM, N_TERMS };
 
+#define BY_SIZE LAW_BIT(LAW_N_ACTIVE)
+#define BY_TOKENS LAW_BIT(LAW_TOKENS)
+
 static const struct law_coefficient coefficients_of_law[N_COEFFICIENTS] = {
-    [E_INF] = {"E_inf", "irreducible loss, in units of the loss", LAW_AMPLITUDE, LAW_IDENTITY, 0,
-               INFINITY, 0, 5, 0, 0},
-    [A] = {"A", "amplitude of the model-size term, in units of the loss", LAW_AMPLITUDE, LAW_LN, 0,
-           INFINITY, 1e-2, 1e5, LAW_BIT(LAW_N_ACTIVE), 0},
-    [B] = {"B", "amplitude of the data term, in units of the loss", LAW_AMPLITUDE, LAW_LN, 0,
-           INFINITY, 1e-2, 1e5, LAW_BIT(LAW_TOKENS), 0},
-    [ALPHA] = {"alpha", "exponent of active parameters", LAW_EXPONENT, LAW_IDENTITY, -INFINITY,
-               INFINITY, LAW_LEAST_EXPONENT, LAW_MOST_EXPONENT, LAW_BIT(LAW_N_ACTIVE), 0},
-    [BETA] = {"beta", "exponent of training tokens", LAW_EXPONENT, LAW_IDENTITY, -INFINITY,
-              INFINITY, LAW_LEAST_EXPONENT, LAW_MOST_EXPONENT, LAW_BIT(LAW_TOKENS), 0},
+    [E_INF] = LAW_ROW_FLOOR("E_inf"),
+    [A] = LAW_ROW_AMPLITUDE("A", "amplitude of the model-size term", BY_SIZE),
+    [B] = LAW_ROW_AMPLITUDE("B", "amplitude of the data term", BY_TOKENS),
+    [ALPHA] = LAW_ROW_EXPONENT("alpha", "exponent of active parameters", LAW_LEAST_EXPONENT,
+                               LAW_MOST_EXPONENT, BY_SIZE),
+    [BETA] = LAW_ROW_EXPONENT("beta", "exponent of training tokens", LAW_LEAST_EXPONENT,
+                              LAW_MOST_EXPONENT, BY_TOKENS),
 };
 
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,

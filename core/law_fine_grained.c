@@ -10,21 +10,20 @@
 enum { A, ALPHA, B, BETA, G, GAMMA, C, N_COEFFICIENTS };
 enum { SIZE_TERM, TOKENS_TERM, GRANULAR_TERM, FLOOR_TERM, N_TERMS };
 
+#define BY_SIZE LAW_BIT(LAW_N_TOTAL)
+#define BY_TOKENS LAW_BIT(LAW_TOKENS)
+#define BY_GRANULARITY LAW_BIT(LAW_GRANULARITY)
+
 static const struct law_coefficient coefficients_of_law[N_COEFFICIENTS] = {
-    [A] = {"a", "amplitude of the model-size term, in units of the loss", LAW_AMPLITUDE, LAW_LN, 0,
-           INFINITY, 1e-2, 1e5, LAW_BIT(LAW_N_TOTAL), 0},
-    [ALPHA] = {"alpha", "exponent of total parameters", LAW_EXPONENT, LAW_IDENTITY, -INFINITY,
-               INFINITY, LAW_LEAST_EXPONENT, LAW_MOST_EXPONENT, LAW_BIT(LAW_N_TOTAL), 0},
-    [B] = {"b", "amplitude of the data term, in units of the loss", LAW_AMPLITUDE, LAW_LN, 0,
-           INFINITY, 1e-2, 1e5, LAW_BIT(LAW_TOKENS), 0},
-    [BETA] = {"beta", "exponent of training tokens", LAW_EXPONENT, LAW_IDENTITY, -INFINITY,
-              INFINITY, LAW_LEAST_EXPONENT, LAW_MOST_EXPONENT, LAW_BIT(LAW_TOKENS), 0},
-    [G] = {"g", "amplitude of granularity in the model-size term, in units of the loss",
-           LAW_AMPLITUDE, LAW_LN, 0, INFINITY, 1e-2, 1e5, LAW_BIT(LAW_GRANULARITY), 0},
-    [GAMMA] = {"gamma", "exponent of granularity", LAW_EXPONENT, LAW_IDENTITY, -INFINITY, INFINITY,
-               0.05, 2, LAW_BIT(LAW_GRANULARITY), 0},
-    [C] = {"c", "irreducible loss, in units of the loss", LAW_AMPLITUDE, LAW_IDENTITY, 0, INFINITY,
-           0, 5, 0, 0},
+    [A] = LAW_ROW_AMPLITUDE("a", "amplitude of the model-size term", BY_SIZE),
+    [ALPHA] = LAW_ROW_EXPONENT("alpha", "exponent of total parameters", LAW_LEAST_EXPONENT,
+                               LAW_MOST_EXPONENT, BY_SIZE),
+    [B] = LAW_ROW_AMPLITUDE("b", "amplitude of the data term", BY_TOKENS),
+    [BETA] = LAW_ROW_EXPONENT("beta", "exponent of training tokens", LAW_LEAST_EXPONENT,
+                              LAW_MOST_EXPONENT, BY_TOKENS),
+    [G] = LAW_ROW_AMPLITUDE("g", "amplitude of granularity in the model-size term", BY_GRANULARITY),
+    [GAMMA] = LAW_ROW_EXPONENT("gamma", "exponent of granularity", 0.05, 2, BY_GRANULARITY),
+    [C] = LAW_ROW_FLOOR("c"),
 };
 
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,

@@ -83,15 +83,14 @@ static void slice(const double *coefficients, double experts, double granularity
 const struct law law_joint_granular = {
     .name = "joint-granular",
     .title = "Joint MoE scaling law with granularity: experts, granularity and tokens in one",
-    .formula = "L = a*Ê^delta*N_act^(alpha + gamma*ln Ê)*s(E,G) + b*Ê^omega*D^(beta + zeta*ln Ê) "
-               "+ c, s(E,G) = (1 + t*G^(-phi))/(1 + t), t = kappa*ln(Ê/E_start), "
-               "1/Ê = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max",
+    .formula = "L = a*Ê^delta*N_act^(alpha + gamma*ln Ê)*s(E,G)"
+               " + b*Ê^omega*D^(beta + zeta*ln Ê) + c,"
+               " s(E,G) = (1 + t*G^(-phi))/(1 + t), t = kappa*ln(Ê/E_start)"
+               ", " LAW_SATURATION_FORMULA,
     .latex = "L = a\\,\\hat E^{\\delta} N_\\mathrm{act}^{\\alpha + \\gamma \\ln \\hat E}\\,s(E,G)"
              " + b\\,\\hat E^{\\omega} D^{\\beta + \\zeta \\ln \\hat E} + c,\\quad"
              " s(E,G) = \\frac{1 + t\\,G^{-\\varphi}}{1 + t},\\quad"
-             " t = \\kappa \\ln \\frac{\\hat E}{E_\\mathrm{start}},\\quad"
-             " \\frac{1}{\\hat E} = \\frac{1}{E - 1 + \\left(\\frac{1}{E_\\mathrm{start}}"
-             " - \\frac{1}{E_\\mathrm{max}}\\right)^{-1}} + \\frac{1}{E_\\mathrm{max}}",
+             " t = \\kappa \\ln \\frac{\\hat E}{E_\\mathrm{start}},\\quad " LAW_SATURATION_LATEX,
     .source = "composed from arXiv 2502.05172, Eq. 6, and arXiv 2402.07871, Eq. 9",
     .provenance = "composed",
     .variables = LAW_BIT(LAW_N_ACTIVE) | LAW_BIT(LAW_TOKENS) | LAW_BIT(LAW_EXPERTS) |
