@@ -24,4 +24,41 @@ enum err_code assets_static(struct call *call);
 enum err_code assets_vendor(struct call *call);
 enum err_code assets_example(struct call *call);
 
+/* studies.c */
+enum err_code studies_list(struct call *call);
+enum err_code studies_read(struct call *call);
+enum err_code studies_put(struct call *call);
+enum err_code studies_delete(struct call *call);
+
+/* experiments.c */
+enum err_code experiments_list(struct call *call);
+enum err_code experiments_read(struct call *call);
+enum err_code experiments_patch(struct call *call);
+enum err_code experiments_delete(struct call *call);
+
+/* intake.c */
+enum err_code intake_post(struct call *call);
+
+/* laws.c */
+enum err_code laws_list(struct call *call);
+enum err_code laws_read(struct call *call);
+
+/* fits.c, fits_post.c, residuals.c */
+enum err_code fits_post(struct call *call);
+enum err_code fits_list(struct call *call);
+enum err_code fits_read(struct call *call);
+enum err_code fits_delete(struct call *call);
+enum err_code residuals_list(struct call *call);
+
+/* predict.c, plans.c, curves.c */
+enum err_code predict_get(struct call *call);
+enum err_code predict_post(struct call *call);
+enum err_code plans_get(struct call *call);
+enum err_code plans_post(struct call *call);
+enum err_code curves_read(struct call *call);
+
+/* openapi.c, docs.c */
+enum err_code openapi_read(struct call *call);
+enum err_code docs_read(struct call *call);
+
 #endif

@@ -76,26 +76,7 @@ static bool reserve(struct out *out, size_t size)
     return true;
 }
 
-/* How many of the bytes stand for themselves in a JSON string: ASCII but for control bytes, quote
- * and backslash. Eight at a time by the usual tests for a byte below, equal to, or above. */
-static size_t plain_prefix(const char *text, size_t length)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    size_t at = 0;
-    for (; length - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, text + at, sizeof word);
-        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-        uint64_t special = (word - ones * 0x20) | (quote - ones) | (backslash - ones) | word;
-        if (special & tops)
-            break;
-    }
-    while (at < length && (unsigned char)text[at] < 0x80 && escapes[(unsigned char)text[at]] == 0)
-        at++;
-    return at;
-}
-
-/* One character that plain_prefix stopped at; returns how many bytes it took. */
+/* One character that utf8_plain stopped at; returns how many bytes it took. */
 static size_t put_special(struct out *out, const char *text, size_t length)
 {
     static const char hex[] = "0123456789abcdef";
@@ -129,7 +110,7 @@ static void put_quoted(struct out *out, const char *text, size_t length)
         return;
     out->text[out->length++] = '"';
     for (;;) {
-        size_t plain = plain_prefix(text, length);
+        size_t plain = utf8_plain(text, length);
         memcpy(out->text + out->length, text, plain);
         out->length += plain;
         text += plain;

@@ -56,6 +56,29 @@ size_t utf8_valid(const char *text, size_t length)
     return at;
 }
 
+/* Eight bytes at a time. In a byte below 0x80 the subtraction borrows, and so sets the top bit,
+ * just where the byte is smaller; a borrow from below only follows a byte that was special itself.
+ */
+size_t utf8_plain(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+        uint64_t special = (word - ones * 0x20) | (quote - ones) | (backslash - ones) | word;
+        if (special & tops)
+            break;
+    }
+    for (; at < length; at++) {
+        unsigned char byte = (unsigned char)text[at];
+        if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
+            break;
+    }
+    return at;
+}
+
 size_t utf8_count(const char *text, size_t length)
 {
     size_t count = 0;

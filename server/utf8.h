@@ -16,6 +16,10 @@ size_t utf8_character(const char *text, size_t length);
 /* How many of the length bytes come before the first fault: length when there is none. */
 size_t utf8_valid(const char *text, size_t length);
 
+/* How many leading bytes a JSON string holds as they are: ASCII but for control bytes, the quote
+ * and the backslash. */
+size_t utf8_plain(const char *text, size_t length);
+
 /* How many characters valid text has. */
 size_t utf8_count(const char *text, size_t length);
 

@@ -39,7 +39,7 @@ function memoryBar(memory, limit) {
 function notes(plan, optimum) {
   const items = optimum.extrapolates.map((one) =>
     el('li', { class: 'extrapolates' }, strong('Extrapolates: '),
-      `${text.named(one.variable)} ${text.count(one.value)} lies outside the fitted ${text.count(one.min)} – ${text.count(one.max)}` +
+      `${text.named(one.variable)} ${text.count(one.value)} lies outside the fitted ${text.shortCount(one.min)} – ${text.shortCount(one.max)}` +
       (Number.isFinite(one.distance) ? `, by ${text.number(one.distance)} of that range (log scale).` : '.')));
   items.push(...plan.warnings.map((warning) =>
     el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}: `), warning.detail)));
@@ -73,9 +73,15 @@ export function summary(plan, unit) {
 }
 
 const COLUMNS = ['E', 'G', 'Active', 'Total', 'Tokens', 'Tokens / active', 'Loss', 'Against best',
-  'Memory', 'Limited by'];
+  'Nearly as good', 'Memory', 'Limited by'];
 
-function candidateRow(candidate, best) {
+/* The range of active parameters that would do almost as well, from the plan's near-optimal set. */
+function nearWords(near, { experts, granularity }) {
+  const same = near?.find((one) => one.experts === experts && one.granularity === granularity);
+  return same ? same.n_active.map(text.count).join(' – ') : '–';
+}
+
+function candidateRow(candidate, { optimum: best, near_optimal: near }) {
   if (!candidate.feasible) {
     return [text.number(candidate.experts), {
       node: `does not fit: breaks ${text.named(candidate.violated)}` +
@@ -87,7 +93,8 @@ function candidateRow(candidate, best) {
     text.count(candidate.n_active), text.count(candidate.n_total), text.count(candidate.tokens),
     text.number(candidate.tokens_per_active_param), text.loss(candidate.loss),
     candidate.loss === best.loss ? 'best' : text.percent(candidate.loss / best.loss - 1),
-    text.bytes(candidate.memory_bytes.total), text.list(candidate.binding.map(text.named)) || 'nothing'];
+    nearWords(near, candidate),
+    text.bytes(candidate.memory_bytes.total), candidate.binding.map(text.shortNamed).join(', ') || 'nothing'];
 }
 
 function leastWords({ violated, least }) {
@@ -97,7 +104,7 @@ function leastWords({ violated, least }) {
 
 export function candidates(plan) {
   return table('The best configuration of each allowed expansion rate', COLUMNS,
-    plan.candidates.map((candidate) => candidateRow(candidate, plan.optimum)),
+    plan.candidates.map((candidate) => candidateRow(candidate, plan)),
     (i) => (plan.candidates[i].experts === plan.optimum.experts ? 'chosen' : null));
 }
 
@@ -155,7 +162,7 @@ function rangeWords(ranges) {
   return Object.entries(ranges ?? {})
     .filter(([, range]) => range && Number.isFinite(range[0]))
     .map(([name, [low, high]]) =>
-      `${text.named(name)} ${low === high ? text.count(low) : `${text.count(low)} – ${text.count(high)}`}`);
+      `${text.named(name)} ${low === high ? text.shortCount(low) : `${text.shortCount(low)} – ${text.shortCount(high)}`}`);
 }
 
 /* Which coefficients, from where, how well they fit. law: the law's description, or null. */

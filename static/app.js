@@ -15,14 +15,17 @@ const WAIT_MS = 250;
 const HUE_FIRST = 265;
 const HUE_SPAN = 230;
 const AXES = {
-  n_active: { name: 'active parameters', format: text.count },
-  n_total: { name: 'total parameters', format: text.count },
-  tokens: { name: 'tokens', format: text.count },
+  n_active: { name: 'active parameters', format: text.shortCount },
+  n_total: { name: 'total parameters', format: text.shortCount },
+  tokens: { name: 'tokens', format: text.shortCount },
 };
 
 const known = { studies: [], fits: [], laws: new Map(), fit: new Map() };
 let shown = null; /* {plan, curve, unit} on the page */
 let asking = null; /* the AbortController of the question under way */
+
+/* Commas are legal in a query, and lists are easier to read with them. */
+const readable = (query) => query.toString().replaceAll('%2C', ',');
 
 /* The question as query parameters: what the API is asked and what the address carries. */
 function question() {
@@ -40,7 +43,7 @@ function writeAddress() {
   const state = question();
   state.set('x', byId('x').value);
   state.set('scale', `${byId('x-log').checked ? 'log' : 'lin'},${byId('y-log').checked ? 'log' : 'lin'}`);
-  history.replaceState(null, '', `#${state}`);
+  history.replaceState(null, '', `#${readable(state)}`);
 }
 
 function readAddress() {
@@ -147,7 +150,7 @@ function showPlan(plan, curve) {
   drawPlot();
   byId('curl').hidden = false;
   byId('curl').querySelector('code').textContent =
-    `curl -s '${new URL(`v1/plan?${question()}`, location.href.split('#')[0])}'`;
+    `curl -s '${new URL(`v1/plan?${readable(question())}`, location.href.split('#')[0])}'`;
   byId('save-curve').href = `v1/curves/isoflop?${question()}&format=csv`;
 }
 

@@ -14,14 +14,17 @@ function scaled(value, units, separator, unit) {
 
 /* Three significant digits without an exponent: 13.2, 126, 0.5. */
 function digits(value) {
-  if (value === 0) return '0';
-  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)) + 1e-9));
-  return value.toFixed(Math.min(decimals, 6));
+  const rounded = Number(value.toPrecision(3));
+  if (rounded === 0) return '0';
+  const decimals = 2 - Math.floor(Math.log10(Math.abs(rounded)) + 1e-9);
+  return rounded.toFixed(Math.min(Math.max(decimals, 0), 6));
 }
 
 export const count = (value) => scaled(value, COUNTS, '', '');
 export const bytes = (value) => scaled(value, BYTES, ' ', 'B');
 export const loss = (value) => (Number.isFinite(value) ? value.toFixed(4) : '–');
+/* 20B rather than 20.0B: for ticks and ranges. */
+export const shortCount = (value) => count(value).replace(/(\.\d*?)0+(?=\D*$)/, '$1').replace(/\.(?=\D*$)/, '');
 export const integer = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–');
 export const ratio = (value) => (Number.isFinite(value) ? digits(value) + '×' : '–');
 
@@ -70,3 +73,8 @@ export const NAMES = {
 };
 
 export const named = (name) => NAMES[name] ?? name;
+
+/* The same in a narrow column. */
+const SHORT_NAMES = { compute: 'budget', memory: 'memory', max_tokens: 'data', max_n_active: 'active parameters' };
+
+export const shortNamed = (name) => SHORT_NAMES[name] ?? name.replaceAll('_', ' ');
