@@ -29,6 +29,9 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_ARRAY, JSON_
 enum err_code json_parse(const char *text, size_t length, struct json **ret_root, struct err *err);
 void json_release(struct json *root); /* NULL is fine */
 
+/* The tree of text that json_check has passed; NULL when out of memory. */
+struct json *json_tree(const char *text, size_t length, bool long_numbers);
+
 enum json_kind json_kind(const struct json *value);
 const char *json_kind_name(enum json_kind kind); /* "a number", "an object", … for messages */
 const char *json_text(const struct json *value); /* of a text; UTF-8 without NUL */
