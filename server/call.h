@@ -117,6 +117,7 @@ struct call {
     /* Where to go on after the handler has returned ERR_OK; see call_continue. */
     call_handler *then;
     enum lane then_lane;
+    void *stage; /* what one stage leaves for the next; in the arena */
     /* Called once, on any thread, when a deferred reply is ready. */
     void (*ready)(struct call *call);
     void *transport;
@@ -140,7 +141,7 @@ const char *request_header(const struct request *request, const char *name);
 
 /* Asks, from a handler about to return ERR_OK, to go on with another function on another lane, so
  * that no thread waits for another: read on the reader lane, compute on the fit lane, store on the
- * writer lane. What the stages share hangs in the arena. */
+ * writer lane. What the stages share hangs at call->stage. */
 void call_continue(struct call *call, enum lane lane, call_handler *handler);
 
 #endif
