@@ -164,7 +164,7 @@ size_t plan_extrapolates(const struct fit_range *range, const double *value,
  * The prepared constants depend on the slice only. */
 struct plan_closed_form {
     double ln_g, ratio; /* ratio = q/(p+q) */
-    double ln_m, mu, ln_n, nu, c;
+    double ln_m, mu, c; /* at the optimum L = exp(ln_m + mu·ln N) + c, ln_m = ln(m·(1 + p/q)) */
 };
 bool plan_closed_form_prepare(const struct law_slice *slice, struct plan_closed_form *ret);
 void plan_closed_form_solve(const struct plan_closed_form *prepared, size_t count,

@@ -1,0 +1,452 @@
+#include "core/plan.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/plan_interval.h"
+#include "core/plan_near.h"
+#include "core/plan_refusal.h"
+
+/* A limit is met, and shown as binding, when used to within this. */
+static const double met_tolerance = 1e-9;
+
+/* Costs closer than this are a tie, which the smaller E, then G, wins. */
+static const double tie_tolerance = 1e-12;
+
+const char *plan_limit_name(enum plan_limit limit)
+{
+    static const char *const names[PLAN_LIMIT_COUNT] = {
+        [PLAN_LIMIT_COMPUTE] = "compute",
+        [PLAN_LIMIT_MEMORY] = "memory",
+        [PLAN_LIMIT_TRAIN_MEMORY] = "train_memory",
+        [PLAN_LIMIT_MAX_TOKENS] = "max_tokens",
+        [PLAN_LIMIT_MAX_N_ACTIVE] = "max_n_active",
+        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = "min_tokens_per_param",
+        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = "max_tokens_per_param",
+        [PLAN_LIMIT_TARGET_LOSS] = "target_loss",
+    };
+
+    assert(limit < PLAN_LIMIT_COUNT);
+    return names[limit];
+}
+
+struct plan_limits plan_limits_none(void)
+{
+    return (struct plan_limits){
+        .compute_flops = INFINITY,
+        .memory_bytes = INFINITY,
+        .bytes_per_param = 2,
+        .train_memory_bytes = INFINITY,
+        .train_bytes_per_param = 16,
+        .max_tokens = INFINITY,
+        .max_n_active = INFINITY,
+        .max_tokens_per_param = INFINITY,
+    };
+}
+
+size_t plan_extrapolates(const struct fit_range *range, const double *value,
+                         struct plan_extrapolation *ret)
+{
+    size_t count = 0;
+
+    for (enum law_variable v = 0; v < LAW_VARIABLE_COUNT; v++) {
+        double min = range[v].min, max = range[v].max, outside;
+
+        if (value[v] < min)
+            outside = log(min / value[v]);
+        else if (value[v] > max)
+            outside = log(value[v] / max);
+        else
+            continue; /* inside, or one of the three is NAN */
+        ret[count++] = (struct plan_extrapolation){
+            .variable = v,
+            .value = value[v],
+            .min = min,
+            .max = max,
+            .distance = max > min ? outside / log(max / min) : INFINITY,
+        };
+    }
+    return count;
+}
+
+/* ---- One configuration ------------------------------------------------------------------------
+ */
+
+static unsigned binding(const struct plan_question *question, const struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+    const double pair[PLAN_LIMIT_COUNT][2] = {
+        [PLAN_LIMIT_COMPUTE] = {c->train_flops + c->inference_flops, limits->compute_flops},
+        [PLAN_LIMIT_MEMORY] = {c->memory_total_bytes, limits->memory_bytes},
+        [PLAN_LIMIT_TRAIN_MEMORY] = {c->train_memory_bytes, limits->train_memory_bytes},
+        [PLAN_LIMIT_MAX_TOKENS] = {c->tokens, limits->max_tokens},
+        [PLAN_LIMIT_MAX_N_ACTIVE] = {c->n_active, limits->max_n_active},
+        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
+                                             limits->min_tokens_per_param},
+        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
+                                             limits->max_tokens_per_param},
+        [PLAN_LIMIT_TARGET_LOSS] = {c->loss, question->objective == PLAN_LEAST_LOSS
+                                                 ? INFINITY
+                                                 : question->target_loss},
+    };
+    unsigned bits = 0;
+
+    for (size_t k = 0; k < PLAN_LIMIT_COUNT; k++)
+        if (fabs(pair[k][0] - pair[k][1]) <= met_tolerance * pair[k][1] && pair[k][1] < INFINITY)
+            bits |= 1U << k;
+    return bits;
+}
+
+/* What follows from (E, G, d_model, tokens), but the loss. */
+static void derive(const struct plan_question *question, const struct plan_model *model,
+                   struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+    const struct shape *shape = &model->shape;
+    double kv = shape_kv_elements(shape, c->d_model, limits->kv_tokens);
+
+    c->n_active = shape_n_active(shape, c->d_model);
+    c->n_total = shape_n_total(shape, c->d_model, c->experts);
+    c->tokens_per_active_param = c->tokens / c->n_active;
+    c->train_flops = c->tokens * shape_flops_per_token(shape, c->d_model, c->experts,
+                                                       c->granularity, model->law->routing_flops);
+    c->inference_flops = SHAPE_INFERENCE_FLOPS_PER_PARAM * c->n_active * limits->inference_tokens;
+    c->memory_weights_bytes = c->n_total * limits->bytes_per_param;
+    c->memory_kv_cache_bytes = kv * limits->bytes_per_param;
+    c->memory_total_bytes = c->memory_weights_bytes + c->memory_kv_cache_bytes;
+    c->train_memory_bytes = c->n_total * limits->train_bytes_per_param;
+}
+
+/* The solver keeps limits to a few roundings. Here they are kept to the last bit as shown, by
+ * giving up that many bits of d_model, then of tokens. */
+static void settle(const struct plan_question *question, const struct plan_model *model,
+                   struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+
+    derive(question, model, c);
+    for (int i = 0; i < 16; i++) {
+        if (c->memory_total_bytes > limits->memory_bytes ||
+            c->train_memory_bytes > limits->train_memory_bytes ||
+            c->n_active > limits->max_n_active)
+            c->d_model = nextafter(c->d_model, 0);
+        else if (c->train_flops + c->inference_flops > limits->compute_flops ||
+                 c->tokens_per_active_param > limits->max_tokens_per_param)
+            c->tokens = nextafter(c->tokens, 0);
+        else
+            break;
+        derive(question, model, c);
+    }
+}
+
+static void configure(const struct plan_question *question, const struct plan_model *model,
+                      const struct plan_cell *cell, double d_model, double tokens, bool as_given,
+                      struct plan_configuration *ret)
+{
+    const struct law_slice *slice = &cell->slice;
+
+    *ret = (struct plan_configuration){
+        .experts = cell->experts,
+        .granularity = cell->granularity,
+        .d_model = d_model,
+        .tokens = tokens,
+        .loss_interval = {NAN, NAN},
+    };
+    if (as_given)
+        derive(question, model, ret);
+    else
+        settle(question, model, ret);
+    ret->loss = law_slice_loss(
+        slice, model->law->size_variable == LAW_N_TOTAL ? ret->n_total : ret->n_active,
+        ret->tokens);
+    ret->binding = binding(question, ret);
+    ret->n_extrapolates = plan_extrapolates(model->range,
+                                            (const double[LAW_VARIABLE_COUNT]){
+                                                [LAW_N_ACTIVE] = ret->n_active,
+                                                [LAW_N_TOTAL] = ret->n_total,
+                                                [LAW_TOKENS] = ret->tokens,
+                                                [LAW_EXPERTS] = ret->experts,
+                                                [LAW_GRANULARITY] = ret->granularity,
+                                            },
+                                            ret->extrapolates);
+}
+
+void plan_evaluate(const struct plan_question *question, double experts, double granularity,
+                   double d_model, double tokens, struct plan_configuration *ret_configuration)
+{
+    struct plan_cell cell;
+
+    plan_cell_init(&cell, &question->model, &question->limits, experts, granularity);
+    configure(question, &question->model, &cell, d_model, tokens, true, ret_configuration);
+}
+
+/* ---- The whole plan ---------------------------------------------------------------------------
+ */
+
+/* Everything one plan_solve works on. */
+struct work {
+    const struct plan_question *question;
+    struct arena *arena;
+    struct plan_answer answer;
+    struct plan_point best;   /* of all cells */
+    struct plan_point *point; /* of each cell, n_experts × n_granularity; NULL when not needed */
+    bool any, endless, ill_signed;
+};
+
+__attribute__((format(printf, 3, 4))) static void warn(struct plan_answer *answer, const char *code,
+                                                       const char *format, ...)
+{
+    struct plan_warning *warning;
+    va_list args;
+
+    if (answer->n_warnings == PLAN_WARNINGS_MAX)
+        return;
+    warning = &answer->warnings[answer->n_warnings++];
+    warning->code = code;
+    va_start(args, format);
+    vsnprintf(warning->detail, sizeof warning->detail, format, args);
+    va_end(args);
+}
+
+static enum err_code check_question(const struct plan_question *question, struct err *err)
+{
+    const struct plan_model *model = &question->model;
+    const struct plan_limits *limits = &question->limits;
+
+    assert(question->n_experts > 0 && question->n_experts <= PLAN_EXPERTS_MAX);
+    assert(question->n_granularity > 0 && question->n_granularity <= PLAN_GRANULARITY_MAX);
+    if (!model->law->slice)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "the law \"%s\" holds for one number of tokens and cannot plan",
+                       model->law->name);
+    for (size_t i = 0; i < question->n_experts && model->fixed_experts > 0; i++)
+        if (question->experts[i] != model->fixed_experts)
+            return err_add(err, ERR_UNSUPPORTED, ERR_AT_PARAMETER, "experts", 0,
+                           "the fit holds for E = %.6g only, not %.6g", model->fixed_experts,
+                           question->experts[i]);
+    if (question->objective == PLAN_LEAST_MEMORY && limits->compute_flops == INFINITY &&
+        limits->max_tokens == INFINITY && limits->max_tokens_per_param == INFINITY)
+        return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
+                       "the least memory needs compute, max_tokens or max_tokens_per_param; "
+                       "without them tokens are unlimited");
+    return ERR_OK;
+}
+
+/* The best G of one E; the cell and point of it in *ret_cell and *ret_point. */
+static bool solve_experts(struct work *work, size_t i, struct plan_cell *ret_cell,
+                          struct plan_point *ret_point)
+{
+    const struct plan_question *question = work->question;
+    bool any = false;
+
+    for (size_t j = 0; j < question->n_granularity; j++) {
+        struct plan_cell cell;
+        struct plan_point point = {.cost = NAN};
+        enum plan_outcome outcome = PLAN_NOTHING;
+
+        if (j == 0 || question->experts[i] > 1) {
+            plan_cell_init(&cell, &question->model, &question->limits, question->experts[i],
+                           question->granularity[j]);
+            outcome = plan_least(&cell, question->objective, question->target_loss, &point);
+            work->ill_signed = work->ill_signed || !cell.well_signed;
+            work->endless = work->endless || outcome == PLAN_ENDLESS;
+        }
+        if (work->point)
+            work->point[i * question->n_granularity + j] = point;
+        if (j == 0)
+            *ret_cell = cell;
+        if (outcome != PLAN_FOUND ||
+            (any && !(point.cost < ret_point->cost - tie_tolerance * fabs(ret_point->cost))))
+            continue;
+        *ret_cell = cell;
+        *ret_point = point;
+        any = true;
+    }
+    return any;
+}
+
+static enum err_code solve_cells(struct work *work, struct err *err)
+{
+    const struct plan_question *question = work->question;
+    struct plan_candidate *candidates = NULL;
+    struct plan_cell best_cell;
+
+    if (question->parts & PLAN_CANDIDATES) {
+        candidates = arena_calloc(work->arena, question->n_experts, sizeof *candidates);
+        if (!candidates)
+            return err_set(err, ERR_NO_MEMORY, "no room for %zu candidates", question->n_experts);
+        work->answer.candidates = candidates;
+        work->answer.n_candidates = question->n_experts;
+    }
+    for (size_t i = 0; i < question->n_experts; i++) {
+        struct plan_cell cell;
+        struct plan_point point;
+        bool feasible = solve_experts(work, i, &cell, &point);
+
+        if (candidates) {
+            candidates[i].experts = question->experts[i];
+            candidates[i].feasible = feasible;
+            if (feasible)
+                configure(question, &question->model, &cell, point.d_model, point.tokens, false,
+                          &candidates[i].configuration);
+            else
+                plan_refusal_of_cell(&cell, question, &candidates[i].violated,
+                                     &candidates[i].least);
+        }
+        if (feasible &&
+            (!work->any || point.cost < work->best.cost - tie_tolerance * fabs(work->best.cost))) {
+            work->any = true;
+            work->best = point;
+            best_cell = cell;
+        }
+    }
+    if (work->endless)
+        return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
+                       "the loss falls without end under these limits; give compute, or limits on "
+                       "both the model and its tokens");
+    if (!work->any)
+        return plan_refuse(question, err);
+    configure(question, &question->model, &best_cell, work->best.d_model, work->best.tokens, false,
+              &work->answer.optimum);
+    return ERR_OK;
+}
+
+static int by_loss(const void *a, const void *b)
+{
+    const struct plan_near_optimal *x = a, *y = b;
+
+    if (x->loss != y->loss)
+        return x->loss < y->loss ? -1 : 1;
+    if (x->experts != y->experts)
+        return x->experts < y->experts ? -1 : 1;
+    return (x->granularity > y->granularity) - (x->granularity < y->granularity);
+}
+
+/* Every (E, G) within slack of the optimum. For the objectives that aim at a loss, the compute (or
+ * memory) of the optimum becomes a limit, so that the set is around the same optimum. */
+static enum err_code solve_near_optimal(struct work *work, struct err *err)
+{
+    const struct plan_question *question = work->question;
+    size_t n = question->n_experts * question->n_granularity, count = 0;
+    double threshold = work->answer.optimum.loss * (1 + question->slack);
+    struct plan_limits limits = question->limits;
+    struct plan_near_optimal *near = arena_calloc(work->arena, n, sizeof *near);
+
+    if (!near)
+        return err_set(err, ERR_NO_MEMORY, "no room for %zu near-optimal configurations", n);
+    if (question->objective == PLAN_LEAST_COMPUTE)
+        limits.compute_flops = work->best.cost;
+    else if (question->objective == PLAN_LEAST_MEMORY)
+        limits.memory_bytes = work->best.cost;
+    for (size_t k = 0; k < n; k++) {
+        double experts = question->experts[k / question->n_granularity];
+        double granularity = question->granularity[k % question->n_granularity];
+        struct plan_point point = work->point[k];
+        struct plan_cell cell;
+        double d[2];
+
+        if ((experts <= 1 && k % question->n_granularity > 0) ||
+            (question->objective == PLAN_LEAST_LOSS && !(point.loss <= threshold)))
+            continue;
+        plan_cell_init(&cell, &question->model, &limits, experts, granularity);
+        if (question->objective != PLAN_LEAST_LOSS && plan_least_loss(&cell, &point) != PLAN_FOUND)
+            continue;
+        if (!(point.loss <= threshold))
+            continue;
+        plan_near_range(&cell, &point, threshold, d);
+        near[count++] = (struct plan_near_optimal){
+            .experts = cell.experts,
+            .granularity = cell.granularity,
+            .n_active = {plan_poly_at(&cell.active, d[0]), plan_poly_at(&cell.active, d[1])},
+            .loss = point.loss,
+        };
+    }
+    qsort(near, count, sizeof *near, by_loss);
+    work->answer.near_optimal = near;
+    work->answer.n_near_optimal = count;
+    return ERR_OK;
+}
+
+/* The model that answers E = 1, or NULL. */
+static const struct plan_model *dense_model(const struct plan_question *question)
+{
+    double fixed = question->model.fixed_experts;
+
+    if (question->dense)
+        return question->dense;
+    return fixed == 0 || fixed == 1 ? &question->model : NULL;
+}
+
+static void solve_dense(struct work *work)
+{
+    const struct plan_question *question = work->question;
+    const struct plan_model *model = dense_model(question);
+    struct plan_answer *answer = &work->answer;
+    struct plan_limits limits = question->limits;
+    struct plan_cell cell;
+    struct plan_point point;
+
+    if (!model || !model->law->slice) {
+        warn(answer, "no_dense", "the fit holds for E = %.6g only: no dense model to compare with",
+             question->model.fixed_experts);
+        return;
+    }
+    if (question->parts & PLAN_DENSE) {
+        plan_cell_init(&cell, model, &limits, 1, 1);
+        if (plan_least(&cell, question->objective, question->target_loss, &point) == PLAN_FOUND) {
+            answer->has_dense = true;
+            configure(question, model, &cell, point.d_model, point.tokens, false, &answer->dense);
+        }
+    }
+    if (question->parts & PLAN_MULTIPLIER) {
+        const struct plan_configuration *optimum = &answer->optimum;
+        bool budget = question->objective == PLAN_LEAST_LOSS && limits.compute_flops < INFINITY;
+        double compute =
+            budget ? limits.compute_flops : optimum->train_flops + optimum->inference_flops;
+
+        limits.compute_flops = INFINITY;
+        plan_cell_init(&cell, model, &limits, 1, 1);
+        if (plan_least_compute(&cell, optimum->loss, &point) == PLAN_FOUND)
+            answer->compute_multiplier = point.cost / compute;
+    }
+}
+
+enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
+                         struct plan_answer *ret_answer, struct err *err)
+{
+    struct work work = {
+        .question = question,
+        .arena = arena,
+        .answer = {.compute_multiplier = NAN},
+    };
+    enum err_code code = check_question(question, err);
+
+    if (code != ERR_OK)
+        return code;
+    if (question->parts & PLAN_NEAR_OPTIMAL) {
+        size_t n = question->n_experts * question->n_granularity;
+
+        work.point = arena_alloc(arena, n * sizeof *work.point);
+        if (!work.point)
+            return err_set(err, ERR_NO_MEMORY, "no room for %zu configurations", n);
+    }
+    code = solve_cells(&work, err);
+    if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
+        code = solve_near_optimal(&work, err);
+    if (code != ERR_OK)
+        return code;
+    if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
+        solve_dense(&work);
+    if (work.ill_signed)
+        warn(&work.answer, "ill_signed",
+             "more parameters or more tokens do not lower the loss by these coefficients; the "
+             "optimum was searched over all model sizes");
+    if (question->parts & PLAN_INTERVALS)
+        code = plan_interval_fill(question, dense_model(question), arena, &work.answer, err);
+    if (code == ERR_OK)
+        *ret_answer = work.answer;
+    return code;
+}
