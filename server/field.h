@@ -27,7 +27,12 @@ enum field_kind {
     FIELD_CHOICE,   /* int: index into choices */
     FIELD_NUMBERS,  /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each */
     FIELD_TIME,     /* int64_t microseconds since 1970; RFC 3339 text */
-    FIELD_CUSTOM,   /* `custom` decodes; JSON only unless query_text is set (then FIELD_TEXT) */
+    FIELD_CUSTOM,   /* `custom` decodes; JSON only */
+};
+
+enum {
+    FIELD_NUMBERS_MAX = 64,     /* in one FIELD_NUMBERS */
+    FIELD_PARAMETERS_MAX = 200, /* in one query string */
 };
 
 struct field_numbers {
@@ -35,14 +40,14 @@ struct field_numbers {
     double *values;
 };
 
-struct field_site; /* where a value stands: builds the err_field */
-
 struct field {
     const char *name;
     enum field_kind kind;
     size_t offset; /* of the target in the struct */
     bool required;
-    double min, max; /* inclusive; both 0: any finite value. For texts: max bytes in max */
+    /* Inclusive; INFINITY for none. Both 0: any finite value. max 0 over a min >= 0: no upper
+     * limit. For texts: bytes, max 0 for no limit. */
+    double min, max;
     bool min_exclusive;
     const char *const *choices; /* NULL-terminated */
     const char *unit;           /* "FLOPs", "bytes", …, or NULL */
@@ -61,13 +66,18 @@ struct field_presence {
 };
 
 /* Handles names the table does not have (filters: tag.NAME, experts_min). Returns false for an
- * unknown name, which is then an error; problems with the value are added to err. */
+ * unknown name, which is then an error; problems with the value are added to err. An empty value
+ * is an error without the handler's doing. */
 typedef bool field_other_query(void *ctx, const char *name, const char *value, struct err *err);
 typedef bool field_other_json(void *ctx, const char *name, const struct json *value,
                               const char *pointer, struct err *err);
 
+/* All decoders: target must hold the defaults already; after an error it holds some of the values.
+ * Errors are ERR_INVALID with every bad field in err, or ERR_NO_MEMORY. A name that is not in the
+ * table but near one is answered with a guess. */
+
 /* query: the raw query string ("a=1&b=2", percent-encoded; NULL for none). Bad encoding, a repeated
- * name, and an empty value are errors. target must hold the defaults already. */
+ * name, and an empty value are errors. */
 enum err_code field_from_query(const struct field *table, size_t rows, const char *query,
                                field_other_query *other, void *ctx, void *target,
                                struct field_presence *ret_presence, struct arena *arena,
@@ -79,7 +89,13 @@ enum err_code field_from_json(const struct field *table, size_t rows, const stru
                               struct field_presence *ret_presence, struct arena *arena,
                               struct err *err);
 
-/* One CSV cell of the row-th data row (1 is the first). Plain numbers, no suffixes. */
+/* A merge patch of such an object: nothing is required. */
+enum err_code field_from_patch(const struct field *table, size_t rows, const struct json *object,
+                               void *target, struct field_presence *ret_presence,
+                               struct arena *arena, struct err *err);
+
+/* One CSV cell of the row-th data row (1 is the first). Plain numbers, no suffixes; lists as in a
+ * query string. target: the struct. An empty cell is absent: ERR_OK, target untouched. */
 enum err_code field_from_cell(const struct field *field, const char *cell, size_t length,
                               uint64_t row, void *target, struct arena *arena, struct err *err);
 
