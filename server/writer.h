@@ -9,18 +9,22 @@
 #include "server/call.h"
 #include "server/snapshot.h"
 
+struct log;
 struct writer;
 
-enum { WRITER_QUEUE_MAX = 4096 };
+enum { WRITER_QUEUE_MAX = 4096, WRITER_BATCH_MAX = 1024, WRITER_IDLE_MS = 1000 };
 
-enum err_code writer_open(struct store *store, struct snapshot_cell *cell, struct writer **ret,
-                          struct err *err);
+/* log may be NULL. The store stays the caller's, but only this thread uses it until close. */
+enum err_code writer_open(struct store *store, struct snapshot_cell *cell, const struct log *log,
+                          struct writer **ret, struct err *err);
 
-/* Finishes what is queued, then stops the thread. */
+/* Finishes what is queued, then stops the thread. NULL is fine. */
 void writer_close(struct writer *writer);
 
-/* Queues a call whose route is LANE_WRITER. ERR_UNAVAILABLE when the queue is full or draining. */
-enum err_code writer_submit(struct writer *writer, struct call *call, struct err *err);
+/* Queues a call: handler runs with call->store the writer's handle; the call is finished after the
+ * commit. ERR_UNAVAILABLE when the queue is full or the writer is closing. */
+enum err_code writer_submit(struct writer *writer, struct call *call, call_handler *handler,
+                            struct err *err);
 
 /* Runs fn in the writer's transaction and waits for the commit. From fit threads. */
 enum err_code writer_run(struct writer *writer,
@@ -30,5 +34,11 @@ enum err_code writer_run(struct writer *writer,
 /* To be called by what runs inside the transaction: this commit touches the snapshot. */
 void writer_touch_studies(struct writer *writer);
 void writer_touch_fit(struct writer *writer, int64_t fit);
+
+struct writer_stats {
+    uint64_t commits, items; /* transactions on disk, and the items in them */
+    size_t queued;
+};
+struct writer_stats writer_stats(struct writer *writer);
 
 #endif
