@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "db/store.h"
 #include "server/app.h"
@@ -30,6 +32,9 @@ struct worker {
 
 enum { READERS, FITS, POOLS };
 
+/* Fits yield to answers where cores are few: Linux has a nice value for each thread. */
+enum { FIT_NICE = 10 };
+
 struct jobs {
     struct pool pools[POOLS];
     pthread_mutex_t watch_lock; /* guards every watch in the list, and the list */
@@ -48,6 +53,8 @@ static void *worker_main(void *arg)
     struct pool *pool = worker->pool;
 
     pthread_setname_np(pthread_self(), pool->name);
+    if (pool == &pool->jobs->pools[FITS])
+        setpriority(PRIO_PROCESS, (id_t)gettid(), FIT_NICE);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         struct job *job = pool->first;

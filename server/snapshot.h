@@ -38,6 +38,15 @@ size_t snapshot_fit_count(const struct snapshot *snapshot);
 const struct fit_record *snapshot_fit_at(const struct snapshot *snapshot, size_t index); /* by id */
 const struct fit_record *snapshot_fit(const struct snapshot *snapshot, int64_t id);
 
+/* The law of a fit; NULL when there is no such fit, or this program does not know its law with just
+ * those coefficients (it was made by another version). */
+const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
+
+/* The newest finished plain fit of a study of this snapshot, of a law unless NULL; NULL for none.
+ */
+const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
+                                             const struct study *study, const struct law *law);
+
 /* A fit or a preset, whichever `fit=` meant. */
 struct model_choice {
     const struct law *law;
@@ -50,9 +59,12 @@ struct model_choice {
     struct plan_model dense; /* for a preset with a dense companion */
 };
 
-/* The contract's rule: fit named, else the study's default_fit, else its newest finished plain fit
- * (of law if given), else the preset of law, else joint-2025. study NULL: "default"; fit and law
- * NULL when not given. ERR_STUDY_NOT_FOUND, ERR_FIT_NOT_FOUND, ERR_LAW_NOT_FOUND. */
+/* The contract's rule: fit named, else the study's default_fit (if it is of law, when given), else
+ * its newest finished plain fit (of law if given), else the preset of law, else joint-2025. study
+ * NULL: "default"; fit and law NULL when not given. A fit's study is its own, a preset's is the one
+ * asked for. What *ret points at lives as long as the snapshot is held. ERR_STUDY_NOT_FOUND,
+ * ERR_FIT_NOT_FOUND, ERR_LAW_NOT_FOUND; ERR_CONFLICT for a fit that is not finished; ERR_INVALID,
+ * field "law", for a fit of another law; ERR_UNSUPPORTED for one of another version. */
 enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study, const char *fit,
                               const char *law, struct model_choice *ret, struct err *err);
 
