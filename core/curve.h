@@ -16,11 +16,20 @@ struct curve {
     double *value[CURVE_COLUMNS_MAX]; /* each n_rows */
 };
 
-/* Loss over N at fixed compute, one run of rows per allowed (E, best G):
- * columns experts, granularity, n_active, n_total, d_model, tokens, loss, loss_low, loss_high,
- * feasible (0/1: the other limits), optimum (1 at the row of the least loss of that E; that row is
- * the exact optimum), extrapolates (0/1). `points` per E, log-spaced in n_active over
- * [n_active_min, n_active_max], or over two decades round the optimum where those are NAN. */
+/* Loss over model size at fixed compute: one run of rows per allowed E, ascending in n_active, at
+ * the G that is best for that E under the question's limits (under compute alone where no G keeps
+ * them). Columns experts, granularity, n_active, n_total, d_model, tokens, loss, loss_low,
+ * loss_high (the question's level; NAN without draws), feasible (0/1: whether the other limits hold
+ * there), optimum (0/1), extrapolates (0/1).
+ *
+ * tokens are what compute pays for, NAN (and loss with them) where it pays for none. `points` rows
+ * are log-spaced in n_active over [n_active_min, n_active_max], or, where those are NAN, over two
+ * decades round the least loss; one row more, marked optimum, is the exact least-loss configuration
+ * under every limit, and is missing where none is feasible. Where a limit on tokens binds, its
+ * tokens are fewer than compute would pay for.
+ *
+ * points in [2, CURVE_POINTS_MAX]. ERR_UNBOUNDED (field compute) without compute; ERR_UNSUPPORTED
+ * as plan_solve; ERR_NO_MEMORY. */
 enum err_code curve_isoflop(const struct plan_question *question, size_t points,
                             double n_active_min, double n_active_max, struct arena *arena,
                             struct curve *ret_curve, struct err *err);

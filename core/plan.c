@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/plan_interval.h"
+#include "core/plan_draws.h"
 #include "core/plan_near.h"
 #include "core/plan_refusal.h"
 
@@ -211,22 +211,31 @@ __attribute__((format(printf, 3, 4))) static void warn(struct plan_answer *answe
     va_end(args);
 }
 
-static enum err_code check_question(const struct plan_question *question, struct err *err)
+enum err_code plan_check_model(const struct plan_model *model, const double *experts,
+                               size_t n_experts, struct err *err)
 {
-    const struct plan_model *model = &question->model;
-    const struct plan_limits *limits = &question->limits;
-
-    assert(question->n_experts > 0 && question->n_experts <= PLAN_EXPERTS_MAX);
-    assert(question->n_granularity > 0 && question->n_granularity <= PLAN_GRANULARITY_MAX);
     if (!model->law->slice)
         return err_set(err, ERR_UNSUPPORTED,
                        "the law \"%s\" holds for one number of tokens and cannot plan",
                        model->law->name);
-    for (size_t i = 0; i < question->n_experts && model->fixed_experts > 0; i++)
-        if (question->experts[i] != model->fixed_experts)
+    for (size_t i = 0; i < n_experts && model->fixed_experts > 0; i++)
+        if (experts[i] != model->fixed_experts)
             return err_add(err, ERR_UNSUPPORTED, ERR_AT_PARAMETER, "experts", 0,
                            "the fit holds for E = %.6g only, not %.6g", model->fixed_experts,
-                           question->experts[i]);
+                           experts[i]);
+    return ERR_OK;
+}
+
+static enum err_code check_question(const struct plan_question *question, struct err *err)
+{
+    const struct plan_limits *limits = &question->limits;
+    enum err_code code =
+        plan_check_model(&question->model, question->experts, question->n_experts, err);
+
+    assert(question->n_experts > 0 && question->n_experts <= PLAN_EXPERTS_MAX);
+    assert(question->n_granularity > 0 && question->n_granularity <= PLAN_GRANULARITY_MAX);
+    if (code != ERR_OK)
+        return code;
     if (question->objective == PLAN_LEAST_MEMORY && limits->compute_flops == INFINITY &&
         limits->max_tokens == INFINITY && limits->max_tokens_per_param == INFINITY)
         return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
@@ -414,6 +423,49 @@ static void solve_dense(struct work *work)
     }
 }
 
+/* The interval of one configuration; loss[] is scratch for the model's draws. One (N, D) is asked
+ * of each draw once, so its terms are taken whole rather than through slices. */
+static void interval(const struct plan_model *model, double level, double *loss,
+                     struct plan_configuration *c)
+{
+    const struct obs obs = {
+        .n_active = c->n_active,
+        .n_total = c->n_total,
+        .tokens = c->tokens,
+        .experts = c->experts,
+        .granularity = c->granularity,
+    };
+    const struct law_x x = law_x_from_obs(&obs);
+
+    for (size_t i = 0; i < model->n_draws; i++)
+        loss[i] = law_loss(model->law, model->draws + i * model->law->n_coefficients, &x);
+    plan_draws_quantiles(loss, model->n_draws, level, c->loss_interval);
+}
+
+static enum err_code solve_intervals(struct work *work, struct err *err)
+{
+    const struct plan_question *question = work->question;
+    const struct plan_model *model = &question->model, *dense = dense_model(question);
+    struct plan_answer *answer = &work->answer;
+    size_t most = model->n_draws;
+    double *loss;
+
+    if (answer->has_dense && dense->n_draws > most)
+        most = dense->n_draws;
+    if (most == 0)
+        return ERR_OK;
+    loss = arena_alloc(work->arena, most * sizeof *loss);
+    if (!loss)
+        return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", most);
+    interval(model, question->level, loss, &answer->optimum);
+    for (size_t i = 0; i < answer->n_candidates; i++)
+        if (answer->candidates[i].feasible)
+            interval(model, question->level, loss, &answer->candidates[i].configuration);
+    if (answer->has_dense)
+        interval(dense, question->level, loss, &answer->dense);
+    return ERR_OK;
+}
+
 enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
                          struct plan_answer *ret_answer, struct err *err)
 {
@@ -445,7 +497,7 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
              "more parameters or more tokens do not lower the loss by these coefficients; the "
              "optimum was searched over all model sizes");
     if (question->parts & PLAN_INTERVALS)
-        code = plan_interval_fill(question, dense_model(question), arena, &work.answer, err);
+        code = solve_intervals(&work, err);
     if (code == ERR_OK)
         *ret_answer = work.answer;
     return code;

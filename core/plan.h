@@ -150,6 +150,10 @@ struct plan_limits plan_limits_none(void);
 enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
                          struct plan_answer *ret_answer, struct err *err);
 
+/* Whether a model can plan at all, for these E: ERR_UNSUPPORTED as plan_solve. */
+enum err_code plan_check_model(const struct plan_model *model, const double *experts,
+                               size_t n_experts, struct err *err);
+
 /* The configuration at a given (E, G, d_model, tokens): every derived quantity filled. */
 void plan_evaluate(const struct plan_question *question, double experts, double granularity,
                    double d_model, double tokens, struct plan_configuration *ret_configuration);

@@ -1,0 +1,30 @@
+/* plan_draws: what a fit's bootstrap draws say of a loss.
+ *
+ * Internal to the planner. The draws' slices at one (E, G), column by column, so that a thousand of
+ * them are asked about one (N, D) in some ten microseconds. Memory from the arena.
+ */
+#ifndef MOEPLAN_CORE_PLAN_DRAWS_H
+#define MOEPLAN_CORE_PLAN_DRAWS_H
+
+#include "core/plan.h"
+
+struct plan_draws {
+    size_t count, n_size_terms;
+    double *m[LAW_MAX_SIZE_TERMS], *mu[LAW_MAX_SIZE_TERMS], *n, *nu, *c;
+    double *loss; /* scratch */
+};
+
+/* The model's draws at (E, G); those without a finite slice are left out. count may be 0. False
+ * when the arena is full. */
+bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, double experts,
+                     double granularity, struct arena *arena);
+
+/* Quantiles (1 ± level)/2, linear between order statistics, of the draws' losses at (N, D); NAN
+ * with fewer than two finite ones. */
+void plan_draws_interval(struct plan_draws *draws, double n_params, double tokens, double level,
+                         double ret_interval[2]);
+
+/* The same for count losses at hand, which are reordered and may hold non-finite values. */
+void plan_draws_quantiles(double *loss, size_t count, double level, double ret_interval[2]);
+
+#endif
