@@ -59,11 +59,11 @@ static inline size_t data_split(char *line, const char **ret_cells)
 
 static inline struct data *data_open(const char *name)
 {
+    char *rest = data_read_file(name), *line; /* first: it may leave by skip() */
     struct data *data = calloc(1, sizeof *data);
-    char *rest, *line;
 
     assert_non_null(data);
-    rest = data->text = data_read_file(name);
+    data->text = rest;
     while ((line = strsep(&rest, "\n"))) {
         if (line[0] == '#' || line[0] == '\0')
             continue;
