@@ -2,7 +2,10 @@
  * be mistaken for; route.c searches in order. */
 #include "server/handlers.h"
 #include "server/route.h"
+#include "server/tables.h"
 
+#define RUN_TYPES "application/json,application/x-ndjson,text/csv"
+#define PATCH_TYPES "application/merge-patch+json,application/json"
 #define TEXT_METRICS "text/plain,application/openmetrics-text"
 
 static const struct route routes[] = {
@@ -72,6 +75,130 @@ static const struct route routes[] = {
         .help = "Writes a consistent, checked copy of the database into --backup-dir.",
         .reply_schema = "Backup",
         .statuses = "201,403,503,507",
+    },
+
+    /* Studies */
+    {
+        .method = METHOD_GET,
+        .path = "/v1/studies",
+        .lane = LANE_INLINE,
+        .scope = SCOPE_READ,
+        .handler = studies_list,
+        .operation = "listStudies",
+        .help = "The studies, by id.",
+        .query = studies_list_fields,
+        .n_query = STUDIES_LIST_FIELDS,
+        .reply_schema = "StudyPage",
+        .statuses = "200,304,400",
+    },
+    {
+        .method = METHOD_GET,
+        .path = "/v1/studies/{study}",
+        .lane = LANE_INLINE,
+        .scope = SCOPE_READ,
+        .handler = studies_read,
+        .operation = "readStudy",
+        .help = "One study.",
+        .query = select_fields,
+        .n_query = SELECT_FIELDS,
+        .reply_schema = "Study",
+        .statuses = "200,304,400,404",
+    },
+    {
+        .method = METHOD_PUT,
+        .path = "/v1/studies/{study}",
+        .lane = LANE_WRITER,
+        .scope = SCOPE_WRITE,
+        .handler = studies_put,
+        .operation = "putStudy",
+        .help = "Makes a study, or replaces what is said of it; its experiments and fits stay.",
+        .body = study_fields,
+        .n_body = STUDY_FIELDS,
+        .body_types = "application/json",
+        .reply_schema = "Study",
+        .statuses = "200,201,400,412,413,415,503,507",
+    },
+    {
+        .method = METHOD_DELETE,
+        .path = "/v1/studies/{study}",
+        .lane = LANE_WRITER,
+        .scope = SCOPE_WRITE,
+        .handler = studies_delete,
+        .operation = "deleteStudy",
+        .help = "Deletes a study; one that holds experiments only with force.",
+        .query = studies_delete_fields,
+        .n_query = STUDIES_DELETE_FIELDS,
+        .statuses = "204,400,403,404,409,412,503,507",
+    },
+
+    /* Experiments */
+    {
+        .method = METHOD_GET,
+        .path = "/v1/experiments",
+        .lane = LANE_READER,
+        .scope = SCOPE_READ,
+        .handler = experiments_list,
+        .operation = "listExperiments",
+        .help = "The runs of a study that match the filters, by id.",
+        .query = experiments_list_fields,
+        .n_query = EXPERIMENTS_LIST_FIELDS,
+        .filters = true,
+        .reply_schema = "ExperimentPage",
+        .reply_types = "text/csv,application/x-ndjson",
+        .statuses = "200,304,400,404,406,422,503",
+    },
+    {
+        .method = METHOD_POST,
+        .path = "/v1/experiments",
+        .lane = LANE_INLINE,
+        .scope = SCOPE_WRITE,
+        .handler = intake_post,
+        .operation = "createExperiments",
+        .help = "Stores runs, all or none; answered once they are on disk.",
+        .query = intake_fields,
+        .n_query = INTAKE_FIELDS,
+        .body_schema = "ExperimentsInput",
+        .body_types = RUN_TYPES,
+        .reply_schema = "Stored",
+        .statuses = "200,201,400,404,409,412,413,415,503,507",
+    },
+    {
+        .method = METHOD_GET,
+        .path = "/v1/experiments/{id}",
+        .lane = LANE_READER,
+        .scope = SCOPE_READ,
+        .handler = experiments_read,
+        .operation = "readExperiment",
+        .help = "One run.",
+        .query = select_fields,
+        .n_query = SELECT_FIELDS,
+        .reply_schema = "Experiment",
+        .statuses = "200,304,400,404,503",
+    },
+    {
+        .method = METHOD_PATCH,
+        .path = "/v1/experiments/{id}",
+        .lane = LANE_WRITER,
+        .scope = SCOPE_WRITE,
+        .handler = experiments_patch,
+        .operation = "patchExperiment",
+        .help =
+            "Changes a run by a merge patch (RFC 7396); null takes a field back to its default.",
+        .body = experiment_fields,
+        .n_body = EXPERIMENT_FIELDS,
+        .body_types = PATCH_TYPES,
+        .reply_schema = "Experiment",
+        .statuses = "200,400,404,409,412,413,415,503,507",
+    },
+    {
+        .method = METHOD_DELETE,
+        .path = "/v1/experiments/{id}",
+        .lane = LANE_WRITER,
+        .scope = SCOPE_WRITE,
+        .handler = experiments_delete,
+        .operation = "deleteExperiment",
+        .help = "Deletes a run; to leave it out of fits and keep it, exclude it.",
+        .statuses = "204,400,404,412,503,507",
     },
 
     /* The page */

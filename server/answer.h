@@ -1,0 +1,70 @@
+/* answer: the two ends every API handler has: the request decoded by its route's tables, the reply
+ * written from an `out`.
+ *
+ * Knows no noun of the domain and holds no state. Memory is the call's arena's; a parsed body alone
+ * is released by the caller. Errors go to call->err.
+ */
+#ifndef MOEPLAN_SERVER_ANSWER_H
+#define MOEPLAN_SERVER_ANSWER_H
+
+#include "server/call.h"
+#include "server/field.h"
+#include "server/json.h"
+#include "server/out.h"
+
+/* The forms an answer can be asked for in, by `format=` or Accept; the order of the choices of
+ * every `format` parameter. */
+enum answer_format { ANSWER_JSON, ANSWER_CSV, ANSWER_NDJSON, ANSWER_FORMAT_COUNT };
+enum { ANSWER_BY_ACCEPT = -1 }; /* the default of a `format` parameter: not given */
+
+extern const char *const answer_format_names[]; /* "json", "csv", "ndjson", NULL */
+const char *answer_media_type(enum answer_format format);
+
+/* Decodes the query string by the table of the call's route into target, which holds the defaults.
+ * other and ctx may be NULL. */
+enum err_code answer_query(struct call *call, field_other_query *other, void *ctx, void *target,
+                           struct field_presence *ret_presence);
+
+/* Refuses every query parameter. */
+enum err_code answer_no_query(struct call *call);
+
+/* The query of a read that takes `fields` alone. */
+struct select_query {
+    const char *fields;
+};
+
+/* Decodes the body, which must be one JSON object, by the body table of the call's route into
+ * target, which holds the defaults. other and ctx may be NULL. */
+enum err_code answer_body(struct call *call, field_other_json *other, void *ctx, void *target,
+                          struct field_presence *ret_presence);
+
+/* The form to answer in: `given` by name, or the best of `allowed` (a bit per form) by the Accept
+ * header, the first form where the client does not care. ERR_NOT_ACCEPTABLE. */
+enum err_code answer_format(struct call *call, int given, unsigned allowed,
+                            enum answer_format *ret_format);
+
+/* Starts `out` with the members `fields` asks for (NULL: all). members: every name there is, ended
+ * by NULL. An unknown name is ERR_INVALID naming it. */
+enum err_code answer_select(struct call *call, struct out *out, const char *fields,
+                            const char *const *members);
+
+/* Adds "there is no member …" to call->err. */
+enum err_code answer_no_member(struct call *call, const char *name, size_t length);
+
+/* Walks a comma-separated list: the next name at *at, its length, false at the end. */
+bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length);
+
+/* Whether the list ended by NULL holds the name. */
+bool answer_has_name(const char *const *names, const char *name, size_t length);
+
+/* A positive id from a path: false when the text is not one. */
+bool answer_id(const char *text, int64_t *ret_id);
+
+/* Replies with the finished out, as JSON or in another form. */
+enum err_code answer_out(struct call *call, int status, struct out *out);
+enum err_code answer_text(struct call *call, int status, struct out *out, const char *content_type);
+
+/* 204 without a body. */
+enum err_code answer_nothing(struct call *call);
+
+#endif

@@ -1,0 +1,45 @@
+/* tables: the field tables that rows of the route table name, each beside its handler.
+ *
+ * The counts stand here because a route's row needs them as constants; every definition asserts its
+ * own. Rows shared by several tables are initialisers below.
+ */
+#ifndef MOEPLAN_SERVER_TABLES_H
+#define MOEPLAN_SERVER_TABLES_H
+
+#include "server/field.h"
+
+enum {
+    STUDIES_LIST_FIELDS = 3,
+    SELECT_FIELDS = 1,
+    STUDIES_DELETE_FIELDS = 1,
+    STUDY_FIELDS = 7,
+    EXPERIMENT_FIELDS = 20,
+    EXPERIMENTS_LIST_FIELDS = 5,
+    INTAKE_FIELDS = 2,
+};
+
+extern const struct field studies_list_fields[], studies_delete_fields[], study_fields[],
+    experiment_fields[];
+extern const struct field experiments_list_fields[], intake_fields[];
+
+/* The one parameter of a read without any other: struct select_query. */
+extern const struct field select_fields[];
+
+#define TABLE_IS(table, rows)                                                                      \
+    _Static_assert(sizeof(table) / sizeof *(table) == (rows), "count in tables.h")
+
+/* `fields` of an answer that is one object. */
+#define SELECT_FIELD(type, member)                                                                 \
+    {                                                                                              \
+        .name = "fields", .kind = FIELD_TEXT, .offset = offsetof(type, member), .max = 2000,       \
+        .help = "The top-level members to keep, separated by commas."                              \
+    }
+
+/* `study` of a request. */
+#define STUDY_FIELD(type, member)                                                                  \
+    {                                                                                              \
+        .name = "study", .kind = FIELD_TEXT, .offset = offsetof(type, member), .max = 64,          \
+        .fallback = "default", .help = "The study."                                                \
+    }
+
+#endif
