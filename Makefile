@@ -79,6 +79,16 @@ $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(
 units: $(UNIT)
 .SECONDARY:
 
+# Benchmarks in C: everything there is, and libmicrohttpd for what they are measured against.
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(HTTP_LIBS) $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
+
+.PHONY: benches
+benches: $(BENCH)
+
 # What a user asks for. Each of these sets up first, then builds through a make of its own, so that
 # packages are there before anything is compiled.
 SUBMAKE := $(MAKE) --no-print-directory -j$(JOBS)
@@ -114,8 +124,8 @@ lint: ## clang-format, clang-tidy, cppcheck, include rules
 
 bench: ## the ratios of the README's table, measured here
 	@tools/setup bench
-	@$(SUBMAKE) -s all
-	@$(PYTHON) tests/bench/run.py
+	@$(SUBMAKE) -s all benches
+	@$(PYTHON) tests/bench/run.py --build $(BUILD) $(BENCHES)
 
 install: all ## copy the binary to DESTDIR/PREFIX/bin
 	install -D -m 755 $(BUILD)/moeplan $(DESTDIR)$(PREFIX)/bin/moeplan
