@@ -17,17 +17,18 @@
 #include "server/json.h"
 
 enum field_kind {
-    FIELD_NUMBER,   /* double */
-    FIELD_COUNT,    /* double; query suffixes K M B T */
-    FIELD_BYTES,    /* double; query suffixes B kB MB GB TB KiB MiB GiB TiB */
-    FIELD_DURATION, /* double seconds; query suffixes s m h d w */
-    FIELD_INTEGER,  /* int64_t; below 2^53 in magnitude */
-    FIELD_BOOL,     /* bool */
-    FIELD_TEXT,     /* const char *, in the arena */
-    FIELD_CHOICE,   /* int: index into choices */
-    FIELD_NUMBERS,  /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each */
-    FIELD_TIME,     /* int64_t microseconds since 1970; RFC 3339 text */
-    FIELD_CUSTOM,   /* `custom` decodes; JSON only */
+    FIELD_NUMBER,    /* double */
+    FIELD_COUNT,     /* double; query suffixes K M B T */
+    FIELD_BYTES,     /* double; query suffixes B kB MB GB TB KiB MiB GiB TiB */
+    FIELD_DURATION,  /* double seconds; query suffixes s m h d w */
+    FIELD_INTEGER,   /* int64_t; below 2^53 in magnitude */
+    FIELD_BOOL,      /* bool */
+    FIELD_TEXT,      /* const char *, in the arena */
+    FIELD_CHOICE,    /* int: index into choices */
+    FIELD_NUMBERS,   /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each */
+    FIELD_TIME,      /* int64_t microseconds since 1970; RFC 3339 text */
+    FIELD_REFERENCE, /* const char *: a name, or an id, which JSON may write as a number */
+    FIELD_CUSTOM,    /* `custom` decodes; JSON only */
 };
 
 enum {

@@ -262,6 +262,7 @@ enum err_code field_put_text(const struct field *field, const char *text, size_t
     case FIELD_BOOL:
         return put_bool_text(text, length, target, site);
     case FIELD_TEXT:
+    case FIELD_REFERENCE:
         return put_words(field, text, length, target, site);
     case FIELD_CHOICE:
         return put_choice(field, text, length, target, site);
@@ -325,9 +326,20 @@ static const struct {
     [FIELD_INTEGER] = {JSON_NUMBER, "a whole number"},
     [FIELD_BOOL] = {JSON_BOOL, "true or false"},
     [FIELD_TEXT] = {JSON_TEXT, "a string"},
+    [FIELD_REFERENCE] = {JSON_TEXT, "a name or an id"},
     [FIELD_CHOICE] = {JSON_TEXT, "a string"},
     [FIELD_TIME] = {JSON_TEXT, "a string holding a time"},
 };
+
+/* An id as JSON may write it: a positive whole number. */
+static enum err_code put_id_json(const struct field *field, double id, void *target,
+                                 const struct field_site *site)
+{
+    char text[NUMBER_BYTES];
+    if (!(id >= 1 && id < 0x1p53) || id != trunc(id))
+        return field_fault(site, "must be a name or an id");
+    return put_words(field, text, number_write_integer((int64_t)id, text), target, site);
+}
 
 enum err_code field_put_json(const struct field *field, const struct json *value, void *target,
                              const struct field_site *site)
@@ -336,6 +348,8 @@ enum err_code field_put_json(const struct field *field, const struct json *value
         return field->custom(value, site->name, target, site->arena, site->err);
     if (field->kind == FIELD_NUMBERS)
         return put_numbers_json(field, value, target, site);
+    if (field->kind == FIELD_REFERENCE && json_kind(value) == JSON_NUMBER)
+        return put_id_json(field, json_number(value), target, site);
     if (json_kind(value) != json_kinds[field->kind].kind)
         return fault_of_kind(json_kinds[field->kind].name, value, site);
     switch (json_kinds[field->kind].kind) {
