@@ -140,8 +140,6 @@ enum err_code run_finish(struct run_row *row, const struct run_site *site,
     drop_null_tags(run);
     if (isnan(run->obs.n_total) && run->obs.experts == 1)
         run->obs.n_total = run->obs.n_active;
-    if (run->name != NULL && *run->name == '\0')
-        judge_fault(&judge, "name", "must not be empty: leave it out");
     if (run->name != NULL && utf8_count(run->name, strlen(run->name)) > NAME_MAX_CHARS)
         judge_fault(&judge, "name", "has at most 200 characters");
     if (run->url != NULL && !url_is_valid(run->url))

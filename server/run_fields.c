@@ -28,6 +28,7 @@ const struct field experiment_fields[] = {
     {.name = "name",
      .kind = FIELD_TEXT,
      .offset = AT(name),
+     .min = 1,
      .max = NAME_MAX_BYTES,
      .schema = "ExperimentName",
      .help = "Unique in the study; if left out, derived from the content's hash."},

@@ -6,7 +6,6 @@
 #include "server/answer.h"
 #include "server/app.h"
 #include "server/handlers.h"
-#include "server/number.h"
 #include "server/page.h"
 #include "server/studies.h"
 #include "server/tables.h"
@@ -48,31 +47,6 @@ struct study_body {
     int loss_unit, parameter_convention;
 };
 
-/* A fit as a study names it: an id (a number) or a preset's name (a text). */
-static enum err_code decode_fit(const struct json *value, const char *pointer, void *target,
-                                struct arena *arena, struct err *err)
-{
-    const char **ret_fit = target;
-    char digits[24];
-    double id;
-
-    if (json_kind(value) == JSON_TEXT) {
-        const char *text = json_text(value);
-        *ret_fit = arena_copy(arena, text, strlen(text));
-    } else if (json_kind(value) == JSON_NUMBER) {
-        id = json_number(value);
-        if (!(id >= 1 && id < 0x1p53) || id != (double)(int64_t)id)
-            return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "not the id of a fit");
-        size_t length = number_write_integer((int64_t)id, digits);
-        *ret_fit = arena_copy(arena, digits, length);
-    } else {
-        return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
-                       "must be a fit's id, a preset's name or null, not %s",
-                       json_kind_name(json_kind(value)));
-    }
-    return *ret_fit != NULL ? ERR_OK : err_set(err, ERR_NO_MEMORY, "out of memory");
-}
-
 const struct field study_fields[] = {
     {.name = "id",
      .kind = FIELD_TEXT,
@@ -107,10 +81,9 @@ const struct field study_fields[] = {
      .fallback = "with_embedding",
      .help = "Whether n_active counts the embedding and unembedding."},
     {.name = "default_fit",
-     .kind = FIELD_CUSTOM,
+     .kind = FIELD_REFERENCE,
      .offset = offsetof(struct study_body, default_fit),
-     .schema = "FitReference",
-     .custom = decode_fit,
+     .max = 100,
      .help = "The fit that answers when a request names none: one of this study's, or a preset."},
 };
 TABLE_IS(study_fields, STUDY_FIELDS);

@@ -1,0 +1,30 @@
+/* fit_document: the members of a finished fit as JSON text, written once and kept in its record.
+ *
+ * A document is one object without blanks, of our own writing, so reading it takes no parser:
+ * members are found by walking over brackets and strings. Pure functions of the text.
+ */
+#ifndef MOEPLAN_SERVER_FIT_DOCUMENT_H
+#define MOEPLAN_SERVER_FIT_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db/values.h"
+
+/* Walks the top-level members: *at is 0 at the start. False at the end. Names and values are text
+ * inside the document, names without their quotes. */
+bool fit_document_next(const struct fit_record *record, size_t *at, const char **ret_name,
+                       size_t *ret_name_length, const char **ret_value, size_t *ret_length);
+
+/* The value of a top-level member; false when there is none. */
+bool fit_document_member(const struct fit_record *record, const char *name, const char **ret_value,
+                         size_t *ret_length);
+
+/* A member that is a number; NAN when it is none. */
+double fit_document_number(const struct fit_record *record, const char *name);
+
+/* The warning of that code, {"code":…,"detail":…}; false when the fit has none. */
+bool fit_document_warning(const struct fit_record *record, const char *code, const char **ret_text,
+                          size_t *ret_length);
+
+#endif

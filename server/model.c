@@ -1,0 +1,90 @@
+#include "server/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "server/fit_document.h"
+
+enum err_code model_choose(struct call *call, const struct model_query *query,
+                           struct model_choice *ret)
+{
+    return snapshot_choose(call->snapshot, query->study, query->fit, query->law, ret, &call->err);
+}
+
+void model_write_fit(struct out *out, const char *name, const struct model_choice *choice)
+{
+    if (choice->record != NULL)
+        out_integer(out, name, choice->record->id);
+    else
+        out_text(out, name, choice->preset->id);
+}
+
+void model_write_head(struct out *out, const struct model_choice *choice)
+{
+    model_write_fit(out, "fit", choice);
+    out_text(out, "law", choice->law->name);
+    out_text(out, "study", choice->study->id);
+}
+
+void model_write_warning(struct out *out, const char *code, const char *detail)
+{
+    out_object_begin(out, NULL);
+    out_text(out, "code", code);
+    out_text(out, "detail", detail);
+    out_object_end(out);
+}
+
+void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
+{
+    const char *text;
+    size_t length;
+
+    if (choice->published)
+        model_write_warning(out, "published_coefficients",
+                            "the study has no fit of its own for this: the answer comes from a "
+                            "preset, measured on other data with another tokenizer");
+    if (choice->preset != NULL && strcmp(choice->preset->provenance, "composed") == 0)
+        model_write_warning(out, "composed", choice->preset->note);
+    if (choice->record != NULL && uses_shape &&
+        fit_document_warning(choice->record, "shape_assumed", &text, &length))
+        out_raw(out, NULL, text, length);
+}
+
+void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,
+                              size_t count)
+{
+    out_array_begin(out, "extrapolates");
+    for (size_t i = 0; i < count; i++) {
+        out_object_begin(out, NULL);
+        out_text(out, "variable", law_variable_name(extrapolates[i].variable));
+        out_number(out, "value", extrapolates[i].value);
+        out_number(out, "min", extrapolates[i].min);
+        out_number(out, "max", extrapolates[i].max);
+        out_number(out, "distance", extrapolates[i].distance);
+        out_object_end(out);
+    }
+    out_array_end(out);
+}
+
+void model_write_interval(struct out *out, const char *name, const double interval[2])
+{
+    if (isfinite(interval[0]) && isfinite(interval[1]))
+        out_numbers(out, name, interval, 2);
+    else
+        out_null(out, name);
+}
+
+void model_fields_to_pointers(struct call *call)
+{
+    for (struct err_field *field = call->err.first; field != NULL; field = field->next) {
+        const char *pointer;
+
+        if (field->place != ERR_AT_PARAMETER)
+            continue;
+        pointer = json_pointer_key(&call->arena, "", field->name);
+        if (pointer == NULL)
+            return;
+        field->place = ERR_AT_POINTER;
+        field->name = pointer;
+    }
+}

@@ -1,0 +1,62 @@
+/* model: the fit or preset a request names, and what every answer says of it.
+ *
+ * Choosing is snapshot_choose's; here are the request's three parameters and the members and
+ * warnings that predictions, plans and curves share.
+ */
+#ifndef MOEPLAN_SERVER_MODEL_H
+#define MOEPLAN_SERVER_MODEL_H
+
+#include <stddef.h>
+
+#include "server/call.h"
+#include "server/field.h"
+#include "server/out.h"
+#include "server/snapshot.h"
+
+struct model_query {
+    const char *fit, *law, *study;
+};
+
+#define MODEL_FIELDS_COUNT 3
+#define MODEL_FIELDS(type, member)                                                                 \
+    {.name = "fit",                                                                                \
+     .kind = FIELD_REFERENCE,                                                                      \
+     .offset = offsetof(type, member.fit),                                                         \
+     .max = 100,                                                                                   \
+     .help = "A fit's id or a preset's name; by default the study's default_fit, else its newest " \
+             "fit of its plain runs, else the preset of the law."},                                \
+        {.name = "law",                                                                            \
+         .kind = FIELD_TEXT,                                                                       \
+         .offset = offsetof(type, member.law),                                                     \
+         .max = 64,                                                                                \
+         .help = "The law a fit is looked for, when none is named."},                              \
+        STUDY_FIELD(type, member.study)
+
+/* snapshot_choose for the call's snapshot. */
+enum err_code model_choose(struct call *call, const struct model_query *query,
+                           struct model_choice *ret);
+
+/* The id of a fit, or the name of a preset, as the member `name`. */
+void model_write_fit(struct out *out, const char *name, const struct model_choice *choice);
+
+/* The members fit, law, study. */
+void model_write_head(struct out *out, const struct model_choice *choice);
+
+/* The warnings that come with the model, into an open array: published_coefficients, composed, and,
+ * unless the caller brought a shape, shape_assumed. */
+void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape);
+
+/* {"code":…,"detail":…} into an open array. */
+void model_write_warning(struct out *out, const char *code, const char *detail);
+
+/* [{variable, value, min, max, distance}] */
+void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,
+                              size_t count);
+
+/* [low, high], or null where there is none. */
+void model_write_interval(struct out *out, const char *name, const double interval[2]);
+
+/* After an error on a JSON body: what core said of parameters is said of the body's members. */
+void model_fields_to_pointers(struct call *call);
+
+#endif
