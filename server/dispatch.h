@@ -23,6 +23,10 @@ bool dispatch_run(struct call *call, call_handler *handler);
 /* After the handler: finishes the reply. */
 void dispatch_finish(struct call *call, enum err_code code);
 
+/* What the call holds beyond its arena: its snapshot and stream. Once the reply is sent, or cannot
+ * be. */
+void dispatch_release(struct call *call);
+
 /* Sends a call on to the lane of call->then. True when it could not be and the reply is finished
  * (an error). */
 bool dispatch_continue(struct call *call);

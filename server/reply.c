@@ -1,0 +1,116 @@
+#include "server/reply.h"
+
+#include <string.h>
+
+#include "server/app.h"
+#include "server/etag.h"
+#include "server/gzip.h"
+#include "server/media.h"
+#include "server/route.h"
+
+static bool is_read(const struct call *call)
+{
+    return call->request.method == METHOD_GET || call->request.method == METHOD_HEAD;
+}
+
+static bool gzip_applies(const struct call *call)
+{
+    const struct reply *reply = &call->reply;
+
+    if (reply->content_type == NULL || !gzip_suits(reply->content_type))
+        return false;
+    return reply->stream != NULL || reply->gzip != NULL || reply->length >= GZIP_MIN_BYTES;
+}
+
+/* The negotiations this resource takes part in, whichever way they went. */
+static const char *vary(const struct call *call, bool compresses)
+{
+    bool forms = call->route != NULL && call->route->reply_types != NULL;
+
+    if (call->app->options.cors_origin != NULL)
+        return forms        ? "Accept, Accept-Encoding, Origin"
+               : compresses ? "Accept-Encoding, Origin"
+                            : "Origin";
+    return forms ? "Accept, Accept-Encoding" : compresses ? "Accept-Encoding" : NULL;
+}
+
+/* The tag of what would be sent, in the arena; NULL when memory is short. */
+static const char *make_tag(struct call *call, bool zipped)
+{
+    const struct reply *reply = &call->reply;
+    char *tag = arena_alloc(&call->arena, ETAG_BYTES);
+
+    if (tag == NULL)
+        return NULL;
+    if (reply->etag != NULL && strlen(reply->etag) + strlen("-gzip\"") < ETAG_BYTES)
+        memcpy(tag, reply->etag, strlen(reply->etag) + 1);
+    else
+        etag_write(reply->body, reply->length, tag);
+    if (zipped)
+        etag_of_gzip(tag, tag);
+    return tag;
+}
+
+static void compress(struct call *call)
+{
+    struct reply *reply = &call->reply;
+    struct reply_stream *stream;
+
+    if (reply->stream != NULL) {
+        stream = gzip_stream(reply->stream, &call->arena);
+        if (stream == NULL)
+            return;
+        reply->stream = stream;
+    } else if (reply->gzip != NULL) {
+        reply->body = reply->gzip;
+        reply->length = reply->gzip_length;
+    } else if (!gzip_body(reply->body, reply->length, &call->arena, &reply->body, &reply->length)) {
+        return;
+    }
+    reply_header(call, "Content-Encoding", "gzip");
+}
+
+static void add_cors(struct call *call)
+{
+    const char *allowed = call->app->options.cors_origin;
+    const char *origin = request_header(&call->request, "Origin");
+
+    if (allowed == NULL || origin == NULL || strcmp(origin, allowed) != 0)
+        return;
+    reply_header(call, "Access-Control-Allow-Origin", allowed);
+    reply_header(call, "Access-Control-Expose-Headers",
+                 "ETag, Link, Location, Retry-After, X-Request-Id");
+}
+
+void reply_complete(struct call *call)
+{
+    struct reply *reply = &call->reply;
+    bool compresses = gzip_applies(call), zipped, tagged;
+    const char *vary_on, *tag = NULL;
+
+    reply_header(call, "X-Request-Id", call->id);
+    add_cors(call);
+    if (reply->content_type == NULL)
+        return;
+    zipped = compresses && media_wants_gzip(request_header(&call->request, "Accept-Encoding"));
+    tagged = is_read(call) && reply->status == 200 && !reply->no_store && reply->stream == NULL;
+    vary_on = vary(call, compresses);
+    if (vary_on != NULL)
+        reply_header(call, "Vary", vary_on);
+    if (tagged && (tag = make_tag(call, zipped)) != NULL) {
+        reply_header(call, "ETag", tag);
+        if (media_tag_listed(request_header(&call->request, "If-None-Match"), tag, true)) {
+            reply->status = 304;
+            reply->content_type = NULL;
+            reply->body = NULL;
+            reply->length = 0;
+            return;
+        }
+    }
+    if (reply->no_store)
+        reply_header(call, "Cache-Control", "no-store");
+    if (strcmp(reply->content_type, "application/json") != 0)
+        reply_header(call, "X-Content-Type-Options", "nosniff");
+    if (zipped)
+        compress(call);
+}
