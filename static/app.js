@@ -12,6 +12,7 @@ const FIELDS = ['compute', 'memory', 'kv_tokens', 'inference_tokens', 'train_mem
 const DEFAULTS = { compute: '1e22', memory: '80GB' };
 const SECTIONS = ['plot-section', 'candidates-section', 'architecture', 'dense', 'fit-card', 'curl'];
 const WAIT_MS = 250;
+const FITS_SHOWN = 20; /* of a study, newest first; older ones by their address */
 const HUE_FIRST = 265;
 const HUE_SPAN = 230;
 const AXES = {
@@ -78,13 +79,13 @@ function fillFits() {
   const option = (value, words) => el('option', { value }, words);
   const groups = known.studies.map((study) => {
     const fits = known.fits.filter((fit) => fit.study === study.id && !isPreset(fit) && fit.status === 'finished');
-    return fits.length === 0 ? null : el('optgroup', { label: `Study ${study.id}` },
-      option(`study=${study.id}`, `${study.id}: its current fit`),
-      fits.map((fit) => option(`fit=${fit.id}`,
+    return el('optgroup', { label: `Study ${study.id}` },
+      option(`study=${study.id}`, `${study.id}: ${fits.length ? 'its current fit' : 'no fit yet, published coefficients'}`),
+      fits.slice(-FITS_SHOWN).reverse().map((fit) => option(`fit=${fit.id}`,
         `${study.id} #${fit.id}: ${fit.law}, ${fit.points} runs${fit.label ? `, ${fit.label}` : ''}`)));
   });
   const presets = known.fits.filter(isPreset);
-  byId('fit').replaceChildren(...groups.filter(Boolean),
+  byId('fit').replaceChildren(...groups,
     el('optgroup', { label: 'Published' },
       presets.map((fit) => option(`fit=${fit.id}`, `${fit.id}${fit.provenance === 'composed' ? ' (composed)' : ''}`))));
 }
