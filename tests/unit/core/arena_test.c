@@ -85,7 +85,7 @@ static void sizes_near_the_end_of_the_address_space_are_refused(void **state)
     assert_null(arena_alloc(&arena, SIZE_MAX - 8));
     assert_null(arena_copy(&arena, "", SIZE_MAX));
     assert_null(arena_calloc(&arena, SIZE_MAX / 8 + 1, 8)); /* 0 when it wraps */
-    assert_non_null(arena_alloc(&arena, 10)); /* and do no harm */
+    assert_non_null(arena_alloc(&arena, 10));               /* and do no harm */
     arena_release(&arena);
 }
 
