@@ -35,12 +35,16 @@ DB_LIBS     := -lsqlite3 -lnettle
 SERVER_LIBS := -lcjson -lz
 HTTP_LIBS   := -lmicrohttpd
 
-# server/http.c and server/main.c alone know libmicrohttpd and the process; the rest of server/ is
+# server/http*.c alone know libmicrohttpd, cmd_*.c and main.c the process; the rest of server/ is
 # plain functions that tests link without it.
-SHELL_SRC  := server/http.c server/main.c
+SHELL_SRC  := $(wildcard server/http*.c server/cmd_*.c) server/main.c
 CORE_SRC   := $(wildcard core/*.c)
 DB_SRC     := $(wildcard db/*.c)
 SERVER_SRC := $(filter-out $(SHELL_SRC),$(wildcard server/*.c))
+
+# What the binary carries inside: the page, its libraries, the sample study, schemas.
+ASSETS := $(wildcard static/*.html static/*.js static/*.css static/*.svg static/vendor/* \
+                     server/*.json) examples/marin-moe.csv
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -53,7 +57,11 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/core.a: $(call obj,$(CORE_SRC))
 $(BUILD)/db.a: $(call obj,$(DB_SRC))
-$(BUILD)/server.a: $(call obj,$(SERVER_SRC))
+$(BUILD)/server.a: $(call obj,$(SERVER_SRC)) $(BUILD)/obj/assets.o
+$(BUILD)/obj/assets.o: $(ASSETS) tools/embed
+	@mkdir -p $(@D)
+	tools/embed $(@:.o=.S) $(@D)/assets $(ASSETS)
+	$(CC) -c $(@:.o=.S) -o $@
 $(BUILD)/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^

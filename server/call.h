@@ -94,7 +94,7 @@ struct reply {
     const char *gzip; /* the same body compressed already, or NULL: then dispatch compresses */
     size_t gzip_length;
     bool no_store;    /* neither ETag nor cache */
-    const char *etag; /* opaque part known already (static assets); NULL: digest of the body */
+    const char *etag; /* with quotes, known already (assets); NULL: digest of the body */
     size_t n_headers;
     struct header header[REPLY_HEADERS_MAX];
     struct reply_stream *stream; /* instead of a body; in the arena; NULL */
