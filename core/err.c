@@ -83,15 +83,16 @@ __attribute__((format(printf, 3, 0))) static void format_into(char *text, size_t
         text[whole_characters(text, size - 1)] = '\0';
 }
 
-/* Puts `tail` after what text[size] holds, shortened between characters. */
-static void append(char *text, size_t size, const char *tail)
+/* Puts the words after what text[size] holds. */
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
+                                                         const char *format, ...)
 {
-    size_t used = strlen(text), length = strlen(tail);
+    size_t used = strlen(text);
+    va_list args;
 
-    if (length >= size - used)
-        length = whole_characters(tail, size - used - 1);
-    memcpy(text + used, tail, length);
-    text[used + length] = '\0';
+    va_start(args, format);
+    format_into(text + used, size - used, format, args);
+    va_end(args);
 }
 
 enum err_code err_set(struct err *err, enum err_code code, const char *format, ...)
@@ -114,7 +115,7 @@ void err_prefix(struct err *err, const char *format, ...)
     va_start(args, format);
     format_into(err->detail, sizeof err->detail, format, args);
     va_end(args);
-    append(err->detail, sizeof err->detail, old);
+    append(err->detail, sizeof err->detail, "%s", old);
 }
 
 /* A copy of the field in the err's arena; NULL when there is no arena or no room in it. */
@@ -145,11 +146,8 @@ enum err_code err_add(struct err *err, enum err_code code, enum err_place place,
 
     if (err->code == ERR_OK)
         err->code = code;
-    if (err->detail[0] == '\0') { /* the first field speaks for all, also where none is kept */
-        append(err->detail, sizeof err->detail, name);
-        append(err->detail, sizeof err->detail, name[0] ? ": " : "");
-        append(err->detail, sizeof err->detail, detail);
-    }
+    if (err->detail[0] == '\0') /* the first field speaks for all, also where none is kept */
+        append(err->detail, sizeof err->detail, "%s%s%s", name, name[0] ? ": " : "", detail);
 
     field = keep_field(err, name, detail);
     if (!field) {
