@@ -1,0 +1,302 @@
+#include "core/fit.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fit_diagnose.h"
+#include "core/fit_error.h"
+#include "core/fit_identify.h"
+#include "core/fit_search.h"
+
+struct fit_options fit_options_default(const struct law *law)
+{
+    return (struct fit_options){
+        .law = law,
+        .robust = {.kind = ROBUST_HUBER, .delta = 1e-3},
+        .starts = FIT_STARTS_DEFAULT,
+        .level = 0.9,
+    };
+}
+
+const char *fit_stop_name(enum fit_stop stop)
+{
+    static const char *const names[] = {
+        [FIT_CONVERGED] = "converged",
+        [FIT_SMALL_STEP] = "small_step",
+        [FIT_MAX_ITERATIONS] = "max_iterations",
+    };
+
+    return names[stop];
+}
+
+/* What one call works with; gone when it returns. */
+struct work {
+    const struct fit_options *options;
+    size_t count;    /* runs with weight */
+    struct obs *obs; /* sorted */
+    double natural[LAW_MAX_COEFFICIENTS];
+    struct arena scratch;
+    struct fit_problem problem;
+    struct fit_start start;
+    struct fit_polish polish;
+    struct fit_found found;
+    struct fit_error error;
+};
+
+/* Adds a field for every run the law cannot read. */
+static enum err_code check_runs(const struct law *law, const struct obs *obs, size_t count,
+                                struct err *err)
+{
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        if (obs[i].weight == 0.0)
+            continue;
+        for (int v = 0; v < LAW_VARIABLE_COUNT; v++) {
+            double value = fit_identify_value(&obs[i], (enum law_variable)v);
+
+            if (law_reads(law, (enum law_variable)v) && !(value > 0.0 && value < INFINITY))
+                code = err_add(err, ERR_INVALID, ERR_AT_CELL,
+                               law_variable_name((enum law_variable)v), (uint64_t)i + 1,
+                               "law %s reads %s, which this run lacks: give it, or leave the run "
+                               "out",
+                               law->name, law_variable_name((enum law_variable)v));
+        }
+        if (!isfinite(obs[i].loss) ||
+            (law->response != LAW_IDENTITY_IS_SUM && !(obs[i].loss > 0.0)))
+            code = err_add(err, ERR_INVALID, ERR_AT_CELL, "loss", (uint64_t)i + 1,
+                           "must be a positive number");
+        if (!(obs[i].weight > 0.0 && obs[i].weight < INFINITY))
+            code = err_add(err, ERR_INVALID, ERR_AT_CELL, "weight", (uint64_t)i + 1,
+                           "must be a number, 0 or more");
+    }
+    return code;
+}
+
+/* The runs with weight, in the one order that does not depend on the caller's. */
+static enum err_code copy_runs(struct work *work, const struct obs *obs, size_t count,
+                               struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        work->count += obs[i].weight > 0.0 ? 1 : 0;
+    work->obs = arena_calloc(&work->scratch, work->count + 1, sizeof *work->obs);
+    if (work->obs == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", count);
+    work->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (obs[i].weight > 0.0)
+            work->obs[work->count++] = obs[i];
+    qsort(work->obs, work->count, sizeof *work->obs, obs_compare);
+    return ERR_OK;
+}
+
+static enum err_code prepare(struct work *work, struct fit_result *result, struct err *err)
+{
+    const struct fit_options *options = work->options;
+    struct arena *scratch = &work->scratch;
+    enum err_code code;
+
+    code = fit_identify_free(options, work->obs, work->count, result->is_free, result->is_pinned,
+                             work->natural, err);
+    if (code == ERR_OK)
+        code = fit_identify_runs(options, result->is_free, work->obs, work->count, err);
+    if (code == ERR_OK)
+        code = fit_problem_init(&work->problem, options, result->is_free, work->natural, work->obs,
+                                work->count, scratch, err);
+    if (code == ERR_OK)
+        code = fit_start_init(&work->start, &work->problem, scratch, err);
+    if (code == ERR_OK)
+        code = fit_identify_rank(options, &work->problem, &work->start, scratch, err);
+    if (code == ERR_OK)
+        code = fit_polish_init(&work->polish, &work->problem, true, scratch, err);
+    return code;
+}
+
+static enum err_code search(struct work *work, struct fit_result *result, struct err *err)
+{
+    enum err_code code = fit_search_run(work->options, &work->problem, &work->start, &work->polish,
+                                        &work->scratch, &work->found, err);
+
+    if (code != ERR_OK)
+        return code;
+    if (!isfinite(work->found.objective))
+        return err_set(err, ERR_NOT_IDENTIFIABLE,
+                       "law %s has no finite loss at these runs for any coefficients tried: "
+                       "check their values and units",
+                       work->options->law->name);
+    fit_problem_natural(&work->problem, work->found.z, result->coefficient);
+    for (size_t i = 0; i < work->options->law->n_coefficients; i++)
+        if (isnan(result->coefficient[i]) ||
+            (isinf(result->coefficient[i]) &&
+             work->options->law->coefficients[i].transform != LAW_RECIPROCAL))
+            return err_set(err, ERR_NOT_IDENTIFIABLE,
+                           "%s is too large for a number at these runs: check their values and "
+                           "units",
+                           work->options->law->coefficients[i].name);
+    result->n_free = work->problem.p;
+    result->stop = work->found.stop;
+    result->starts = work->found.ended;
+    result->starts_agreeing = work->found.agreeing;
+    return ERR_OK;
+}
+
+/* Sums over the runs at the answer, from the contract's own formula. */
+static void measure(const struct work *work, struct fit_result *result)
+{
+    const struct fit_polish *polish = &work->polish;
+    double squares = 0.0, sizes = 0.0, total = 0.0, n = (double)work->count;
+    double k = (double)result->n_free + 1.0, likelihood;
+
+    for (size_t i = 0; i < work->problem.n; i++) {
+        double r = polish->residual[i], w = work->problem.weight[i];
+
+        squares += w * r * r;
+        sizes += w * fabs(r);
+        total += w;
+    }
+    result->objective = fit_objective(work->options, result->coefficient, work->obs, work->count);
+    result->points = work->count;
+    result->rmse_log = sqrt(squares / total);
+    result->mae_log = sizes / total;
+    likelihood = n * log(fmax(squares / n, DBL_MIN)); /* a perfect fit stays a number */
+    result->bic = likelihood + k * log(n);
+    result->aicc = n > k + 1.0 ? likelihood + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0) : NAN;
+}
+
+static void set_ranges(const struct work *work, struct fit_result *result)
+{
+    for (int v = 0; v < LAW_VARIABLE_COUNT; v++) {
+        struct fit_range *range = &result->range[v];
+
+        range->min = range->max = NAN;
+        if (!law_reads(work->options->law, (enum law_variable)v))
+            continue;
+        for (size_t i = 0; i < work->count; i++) {
+            double value = fit_identify_value(&work->obs[i], (enum law_variable)v);
+
+            range->min = fmin(range->min, value);
+            range->max = fmax(range->max, value);
+        }
+    }
+}
+
+static void describe(struct work *work, struct fit_result *result)
+{
+    const struct law *law = work->options->law;
+    const struct fit_polish *polish = &work->polish;
+
+    (void)fit_problem_evaluate(&work->problem, work->found.z, polish->residual, polish->jacobian);
+    fit_error_set(&work->problem, &work->start, work->found.z, polish->residual, polish->jacobian,
+                  &work->error);
+    result->condition_number = work->error.condition_number;
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        size_t j = work->problem.coordinate[i];
+
+        result->standard_error[i] = j == SIZE_MAX ? NAN : work->error.error[j];
+        result->interval[i][0] = result->interval[i][1] = NAN;
+    }
+    measure(work, result);
+    set_ranges(work, result);
+    fit_diagnose(work->options, &work->error, &work->problem, polish->residual, work->obs,
+                 work->count, result);
+}
+
+enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
+                      struct arena *arena, struct fit_result *ret_result, struct err *err)
+{
+    struct work *work = calloc(1, sizeof *work);
+    struct fit_result *result = calloc(1, sizeof *result);
+    enum err_code code;
+
+    (void)arena;
+    if (work == NULL || result == NULL) {
+        code = err_set(err, ERR_NO_MEMORY, "out of memory for a fit");
+        goto done;
+    }
+    work->options = options;
+    arena_init(&work->scratch, SIZE_MAX);
+    result->law = options->law;
+    code = check_runs(options->law, obs, count, err);
+    if (code == ERR_OK)
+        code = copy_runs(work, obs, count, err);
+    if (code == ERR_OK)
+        code = prepare(work, result, err);
+    if (code == ERR_OK)
+        code = search(work, result, err);
+    if (code != ERR_OK)
+        goto done;
+    describe(work, result);
+    *ret_result = *result;
+done:
+    if (work != NULL)
+        arena_release(&work->scratch);
+    free(work);
+    free(result);
+    return code;
+}
+
+double fit_objective(const struct fit_options *options, const double *coefficients,
+                     const struct obs *obs, size_t count)
+{
+    const struct law *law = options->law;
+    double sum = 0.0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct law_x x = law_x_from_obs(&obs[i]);
+        double seen = law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss);
+
+        if (obs[i].weight > 0.0)
+            sum += obs[i].weight *
+                   robust_loss(&options->robust, seen - law_response(law, coefficients, &x, NULL));
+    }
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        const struct fit_prior *prior = &options->prior[i];
+        enum law_transform transform = law->coefficients[i].transform;
+        double off;
+
+        if (!prior->set || options->hold[i] == FIT_FIXED)
+            continue;
+        off = (law_to_transform(transform, coefficients[i]) -
+               law_to_transform(transform, prior->mean)) /
+              prior->sd;
+        sum += 0.5 * off * off;
+    }
+    return sum;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+void fit_residuals(const struct law *law, const double *coefficients, const struct robust *robust,
+                   const struct obs *obs, size_t count, struct fit_residual *ret_residuals)
+{
+    /* A robust standard deviation is 1.4826 median absolute residuals of a normal sample. */
+    static const double deviations = 3.5, per_median = 1.4826;
+    double *sizes = calloc(count + 1, sizeof *sizes), limit = INFINITY;
+
+    for (size_t i = 0; i < count; i++) {
+        struct law_x x = law_x_from_obs(&obs[i]);
+        double response = law_response(law, coefficients, &x, NULL);
+        struct fit_residual *r = &ret_residuals[i];
+
+        r->predicted = law->response == LAW_IDENTITY_IS_SUM ? response : exp(response);
+        r->residual =
+            (law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss)) - response;
+        r->effective_weight = obs[i].weight * robust_weight(robust, r->residual);
+        if (sizes != NULL)
+            sizes[i] = fabs(r->residual);
+    }
+    if (sizes != NULL && count > 0) {
+        qsort(sizes, count, sizeof *sizes, compare_doubles);
+        limit = deviations * per_median * sizes[count / 2];
+    }
+    for (size_t i = 0; i < count; i++)
+        ret_residuals[i].outlier = fabs(ret_residuals[i].residual) > limit;
+    free(sizes);
+}

@@ -1,0 +1,197 @@
+#include "core/fit_error.h"
+
+#include <float.h>
+#include <gsl/gsl_linalg.h>
+#include <math.h>
+#include <string.h>
+
+enum { TRIANGLE_ROWS = 64 + FIT_STRIDE };
+
+/* Singular values below this share of the largest leave their directions undetermined. */
+static const double flat_share = 1e-11;
+
+/* A coordinate with this much of itself in a flat direction has no error to state. */
+static const double flat_part = 1e-4;
+
+/* Householder on the m × p top of `rows` (stride FIT_STRIDE): its triangle ends in the first p. */
+static void triangulate(double (*rows)[FIT_STRIDE], size_t m, size_t p)
+{
+    for (size_t j = 0; j < p && j < m; j++) {
+        double norm = 0.0, alpha, beta;
+
+        for (size_t i = j; i < m; i++)
+            norm += rows[i][j] * rows[i][j];
+        norm = sqrt(norm);
+        if (norm == 0.0)
+            continue;
+        alpha = rows[j][j] > 0.0 ? -norm : norm;
+        beta = 1.0 / (norm * (norm + fabs(rows[j][j])));
+        rows[j][j] -= alpha;
+        for (size_t k = j + 1; k < p; k++) {
+            double dot = 0.0;
+
+            for (size_t i = j; i < m; i++)
+                dot += rows[i][j] * rows[i][k];
+            dot *= beta;
+            for (size_t i = j; i < m; i++)
+                rows[i][k] -= dot * rows[i][j];
+        }
+        rows[j][j] = alpha;
+        for (size_t i = j + 1; i < m; i++)
+            rows[i][j] = 0.0;
+    }
+}
+
+/* The triangle of the weighted Jacobian times `frame`, block by block. */
+static void triangle_of(const struct fit_problem *problem, const double *jacobian,
+                        const struct fit_matrix *frame, const bool *left_out,
+                        double (*rows)[FIT_STRIDE])
+{
+    size_t p = problem->p, filled = p;
+
+    memset(rows, 0, p * sizeof *rows);
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        double root = sqrt(problem->weight[i]);
+
+        for (size_t j = 0; j < p; j++) {
+            double sum = 0.0;
+
+            for (size_t k = 0; k < p && !left_out[j]; k++)
+                if (!left_out[k])
+                    sum += jacobian[i * p + k] * frame->at[k][j];
+            rows[filled][j] = root * sum;
+        }
+        if (++filled == TRIANGLE_ROWS || i + 1 == problem->n_rows) {
+            triangulate(rows, filled, p);
+            filled = p;
+        }
+    }
+}
+
+static double variance_of(const struct fit_problem *problem, const double *residuals, size_t active)
+{
+    double delta = fit_problem_delta(problem), squares = 0.0, inside = 0.0, total = 0.0, m, k;
+    double n = (double)problem->n, freedom = (double)problem->n_rows - (double)active;
+
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        double d = i < problem->n ? delta : INFINITY;
+        double psi = fmin(fabs(residuals[i]), d);
+
+        squares += problem->weight[i] * psi * psi;
+        if (i >= problem->n)
+            continue;
+        inside += fabs(residuals[i]) <= delta ? problem->weight[i] : 0.0;
+        total += problem->weight[i];
+    }
+    if (freedom < 1.0)
+        return NAN;
+    m = fmax(inside / total, 1.0 / n);
+    k = 1.0 + (double)active / n * (1.0 - m) / m;
+    return k * k * squares / freedom / (m * m);
+}
+
+/* Singular values of the p × p triangle with unit columns; V in ret_v. */
+static bool decompose(double (*rows)[FIT_STRIDE], size_t p, const double *norm,
+                      struct fit_matrix *ret_v, double *ret_s)
+{
+    double a[FIT_STRIDE * FIT_STRIDE];
+    gsl_matrix_view u = gsl_matrix_view_array(a, p, p);
+    gsl_matrix_view v = gsl_matrix_view_array_with_tda(&ret_v->at[0][0], p, p, FIT_STRIDE);
+    gsl_vector_view s = gsl_vector_view_array(ret_s, p);
+
+    for (size_t i = 0; i < p; i++)
+        for (size_t j = 0; j < p; j++)
+            a[i * p + j] = norm[j] > 0.0 ? rows[i][j] / norm[j] : 0.0;
+    return gsl_linalg_SV_decomp_jacobi(&u.matrix, &v.matrix, &s.vector) == GSL_SUCCESS;
+}
+
+static void find_bounds(const struct fit_problem *problem, const double *z, bool *ret_at_bound)
+{
+    for (size_t j = 0; j < problem->p; j++)
+        ret_at_bound[j] = z[j] <= problem->lower[j] || z[j] >= fit_problem_upper(problem, z, j);
+}
+
+/* (FᵀF)⁻¹ of the frame coordinates, taken back to z. */
+static void covariance_of(const struct fit_matrix *frame, const struct fit_matrix *v,
+                          const double *s, const double *norm, size_t p, struct fit_error *error,
+                          bool *ret_flat)
+{
+    struct fit_matrix half = {0}; /* frame·D⁻¹·V·S⁻¹ */
+
+    for (size_t j = 0; j < p; j++)
+        for (size_t q = 0; q < p; q++) {
+            bool flat = !(s[q] > flat_share * s[0]);
+
+            for (size_t k = 0; k < p; k++) {
+                double part = norm[k] > 0.0 ? frame->at[j][k] * v->at[k][q] / norm[k] : 0.0;
+
+                half.at[j][q] += flat ? 0.0 : part / s[q];
+                ret_flat[j] = ret_flat[j] ||
+                              (flat && norm[k] > 0.0 && k == j && fabs(v->at[k][q]) > flat_part);
+            }
+        }
+    for (size_t i = 0; i < p; i++)
+        for (size_t j = 0; j < p; j++) {
+            error->covariance.at[i][j] = 0.0;
+            for (size_t q = 0; q < p; q++)
+                error->covariance.at[i][j] += half.at[i][q] * half.at[j][q];
+        }
+}
+
+static void set_errors(const struct fit_problem *problem, const double *z, const bool *flat,
+                       struct fit_error *error)
+{
+    struct fit_matrix slopes;
+    double x[LAW_MAX_COEFFICIENTS];
+
+    fit_problem_transformed(problem, z, x, &slopes);
+    for (size_t j = 0; j < problem->p; j++) {
+        double sum = 0.0;
+
+        for (size_t k = 0; k < problem->p; k++)
+            for (size_t l = 0; l < problem->p; l++) {
+                double part = error->covariance.at[k][l];
+
+                if (part != 0.0)
+                    sum += slopes.at[j][k] * part * slopes.at[j][l];
+            }
+        error->error[j] = error->at_bound[j] || flat[j] || !isfinite(sum) || !(sum > 0.0)
+                              ? NAN
+                              : sqrt(sum * error->variance);
+    }
+}
+
+void fit_error_set(const struct fit_problem *problem, const struct fit_start *start,
+                   const double *z, const double *residuals, const double *jacobian,
+                   struct fit_error *ret_error)
+{
+    double rows[TRIANGLE_ROWS][FIT_STRIDE], norm[FIT_STRIDE] = {0}, s[FIT_STRIDE] = {0};
+    struct fit_matrix frame, v;
+    bool flat[LAW_MAX_COEFFICIENTS] = {false};
+    size_t p = problem->p, active = 0;
+
+    memset(ret_error, 0, sizeof *ret_error);
+    ret_error->p = p;
+    ret_error->condition_number = 1.0;
+    find_bounds(problem, z, ret_error->at_bound);
+    for (size_t j = 0; j < p; j++)
+        active += ret_error->at_bound[j] ? 0 : 1;
+    ret_error->variance = variance_of(problem, residuals, active);
+    for (size_t j = 0; j < p; j++)
+        ret_error->error[j] = NAN;
+    if (active == 0)
+        return;
+    fit_start_frame(start, &frame);
+    triangle_of(problem, jacobian, &frame, ret_error->at_bound, rows);
+    for (size_t j = 0; j < p; j++) {
+        for (size_t i = 0; i <= j; i++)
+            norm[j] += rows[i][j] * rows[i][j];
+        norm[j] = sqrt(norm[j]);
+        flat[j] = !(norm[j] > 0.0);
+    }
+    if (!decompose(rows, p, norm, &v, s))
+        return;
+    covariance_of(&frame, &v, s, norm, p, ret_error, flat);
+    ret_error->condition_number = s[active - 1] > 0.0 ? s[0] / s[active - 1] : INFINITY;
+    set_errors(problem, z, flat, ret_error);
+}

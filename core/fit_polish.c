@@ -1,0 +1,216 @@
+#include "core/fit_polish.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { REFUSALS_MAX = 30 };
+
+/* Second derivatives pay once a step promises less than this share of the objective. */
+static const double exact_below = 1e-4;
+
+/* They are taken anew where a step promises more than this share of the one before. */
+static const double stale_share = 1e-3;
+
+enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
+                              bool exact, struct arena *arena, struct err *err)
+{
+    size_t n = problem->n_rows, p = problem->p + 1; /* + 1: never a request for 0 bytes */
+
+    memset(polish, 0, sizeof *polish);
+    polish->problem = problem;
+    polish->weight = problem->weight;
+    polish->residual = arena_calloc(arena, n, sizeof(double));
+    polish->trial = arena_calloc(arena, n, sizeof(double));
+    polish->linear = arena_calloc(arena, n, sizeof(double));
+    polish->along = arena_calloc(arena, n, sizeof(double));
+    polish->jacobian = arena_calloc(arena, n * p, sizeof(double));
+    polish->other = exact ? arena_calloc(arena, n * p, sizeof(double)) : NULL;
+    if (!polish->residual || !polish->trial || !polish->linear || !polish->along ||
+        !polish->jacobian || (exact && !polish->other))
+        return err_set(err, ERR_NO_MEMORY, "out of memory for a fit of %zu runs", problem->n);
+    return ERR_OK;
+}
+
+static double objective(const struct fit_polish *polish, const double *residuals, double delta)
+{
+    size_t n = polish->problem->n;
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i++) {
+        double size = fabs(residuals[i]);
+
+        sum +=
+            polish->weight[i] * (size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta));
+    }
+    for (size_t i = n; i < polish->problem->n_rows; i++)
+        sum += 0.5 * polish->weight[i] * residuals[i] * residuals[i];
+    return isfinite(sum) ? sum : INFINITY;
+}
+
+static void set_step(const struct fit_polish *polish, const double *z, double delta, double damping,
+                     struct fit_step *step)
+{
+    const struct fit_problem *problem = polish->problem;
+    size_t p = problem->p;
+
+    step->n = problem->n;
+    step->n_rows = problem->n_rows;
+    step->p = p;
+    step->residual = polish->residual;
+    step->jacobian = polish->jacobian;
+    step->weight = polish->weight;
+    step->delta = delta;
+    step->damping = damping;
+    step->linear = polish->linear;
+    step->along = polish->along;
+    memset(step->scale, 0, sizeof step->scale);
+    for (size_t i = 0; i < problem->n_rows; i++)
+        for (size_t j = 0; j < p; j++) {
+            double slope = polish->jacobian[i * p + j];
+
+            step->scale[j] += polish->weight[i] * slope * slope;
+        }
+    for (size_t j = 0; j < p; j++) {
+        step->lower[j] = fmin(0.0, problem->lower[j] - z[j]);
+        step->upper[j] = fmax(0.0, fit_problem_upper(problem, z, j) - z[j]);
+    }
+}
+
+/* Σ w·h'(r_i)·J_i at another point, residuals as they are here: its change is the curvature. */
+static void slope_sum(const struct fit_polish *polish, const double *jacobian, double delta,
+                      double *ret)
+{
+    size_t p = polish->problem->p;
+
+    memset(ret, 0, p * sizeof *ret);
+    for (size_t i = 0; i < polish->problem->n_rows; i++) {
+        double r = polish->residual[i], d = i < polish->problem->n ? delta : INFINITY;
+        double slope = polish->weight[i] * (fabs(r) <= d ? r : copysign(d, r));
+
+        for (size_t j = 0; j < p; j++)
+            ret[j] += slope * jacobian[i * p + j];
+    }
+}
+
+/* C = −Σ w·h'(r)·∇²f by central differences of the Jacobian. Zero rows where a side is not
+ * feasible. */
+static void set_curvature(struct fit_polish *polish, const double *z, double delta,
+                          struct fit_step *step)
+{
+    /* The cube root of the precision balances rounding and the third derivative. */
+    const double relative = 6e-6;
+    size_t p = polish->problem->p;
+
+    memset(&step->curvature, 0, sizeof step->curvature);
+    for (size_t k = 0; k < p; k++) {
+        double side[2][LAW_MAX_COEFFICIENTS], at[LAW_MAX_COEFFICIENTS];
+        double h = relative * fmax(fabs(z[k]), 1e-2);
+        bool ok = step->upper[k] > step->lower[k];
+
+        for (int s = 0; s < 2 && ok; s++) {
+            memcpy(at, z, p * sizeof *at);
+            at[k] += s == 0 ? -h : h;
+            ok = fit_problem_evaluate(polish->problem, at, polish->trial, polish->other);
+            if (ok)
+                slope_sum(polish, polish->other, delta, side[s]);
+        }
+        for (size_t j = 0; j < p && ok; j++)
+            step->curvature.at[j][k] = (side[0][j] - side[1][j]) / (2.0 * h);
+    }
+    for (size_t j = 0; j < p; j++)
+        for (size_t k = 0; k < j; k++) {
+            double mean = 0.5 * (step->curvature.at[j][k] + step->curvature.at[k][j]);
+
+            step->curvature.at[j][k] = step->curvature.at[k][j] = mean;
+        }
+}
+
+struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
+                                   double *z)
+{
+    struct fit_polished result = {INFINITY, FIT_MAX_ITERATIONS, 0};
+    const struct fit_problem *problem = polish->problem;
+    size_t p = problem->p, refused = 0;
+    double damping = 1e-4, before = INFINITY;
+    struct fit_step step = {0};
+
+    fit_problem_clip(problem, z);
+    if (!fit_problem_evaluate(problem, z, polish->residual, polish->jacobian))
+        return result;
+    result.objective = objective(polish, polish->residual, goal->delta);
+    if (p == 0)
+        result.stop = FIT_CONVERGED;
+    while (p > 0 && isfinite(result.objective) && result.iterations < goal->iterations) {
+        double d[LAW_MAX_COEFFICIENTS], next[LAW_MAX_COEFFICIENTS], promised, got = INFINITY;
+
+        set_step(polish, z, goal->delta, damping, &step);
+        promised = fit_step_solve(&step, d);
+        result.iterations++;
+        if (promised <= goal->tolerance * result.objective) {
+            if (damping > 1e-4 * (refused > 0 ? 1e4 : 1.0) && refused > 0 && promised > 0.0)
+                result.stop = FIT_SMALL_STEP;
+            else
+                result.stop = FIT_CONVERGED;
+            break;
+        }
+        if (goal->exact && polish->other && promised < exact_below * result.objective &&
+            promised > stale_share * before) {
+            set_curvature(polish, z, goal->delta, &step);
+            before = INFINITY;
+            continue;
+        }
+        before = promised;
+        for (size_t j = 0; j < p; j++)
+            next[j] = z[j] + d[j];
+        fit_problem_clip(problem, next);
+        if (fit_problem_evaluate(problem, next, polish->trial, NULL))
+            got = objective(polish, polish->trial, goal->delta);
+        if (!(got < result.objective - 1e-4 * promised)) {
+            if (++refused > REFUSALS_MAX) {
+                result.stop = FIT_SMALL_STEP;
+                break;
+            }
+            damping *= 10.0;
+            continue;
+        }
+        refused = 0;
+        damping = result.objective - got > 0.5 * promised ? damping * 0.1 : damping;
+        memcpy(z, next, p * sizeof *z);
+        result.objective = got;
+        (void)fit_problem_evaluate(problem, z, polish->residual, polish->jacobian);
+    }
+    return result;
+}
+
+/* Residuals this large and larger belong to a quarter of the weightless runs: where to start. */
+static double typical_size(const struct fit_polish *polish)
+{
+    double sum = 0.0, total = 0.0;
+
+    for (size_t i = 0; i < polish->problem->n; i++) {
+        sum += polish->weight[i] * sqrt(fabs(polish->residual[i]));
+        total += polish->weight[i];
+    }
+    return total > 0.0 ? (sum / total) * (sum / total) : 0.0;
+}
+
+struct fit_polished fit_polish_anneal(struct fit_polish *polish, const struct fit_polish_goal *goal,
+                                      double *z)
+{
+    static const double fall = 0.25;
+    struct fit_polish_goal stage = *goal;
+    double delta;
+
+    fit_problem_clip(polish->problem, z);
+    if (isinf(goal->delta) || !fit_problem_evaluate(polish->problem, z, polish->residual, NULL))
+        return fit_polish_run(polish, goal, z);
+    stage.tolerance = 1e-2;
+    stage.iterations = 8;
+    stage.exact = false;
+    for (delta = 2.0 * typical_size(polish); delta > goal->delta; delta *= fall) {
+        stage.delta = delta;
+        (void)fit_polish_run(polish, &stage, z);
+    }
+    return fit_polish_run(polish, goal, z);
+}

@@ -1,0 +1,49 @@
+/* fit_polish: from a point to the local optimum of the true objective, within the bounds.
+ *
+ * Each step solves the robust problem along the law's tangent exactly (fit_step), damped as
+ * Levenberg-Marquardt. Near the end the law's own curvature is added by differences, which makes
+ * convergence quadratic although residuals do not vanish. GSL's solvers are not used here: they
+ * have neither bounds nor a robust loss, and reweighting from outside takes thousands of steps at
+ * delta 1e-3 (the tests hold GSL against the answers instead).
+ * Scratch from the caller's arena once, in fit_polish_init.
+ */
+#ifndef MOEPLAN_CORE_FIT_POLISH_H
+#define MOEPLAN_CORE_FIT_POLISH_H
+
+#include "core/fit_problem.h"
+#include "core/fit_step.h"
+
+struct fit_polish {
+    const struct fit_problem *problem;
+    double *residual, *trial, *jacobian, *other; /* n_rows; n_rows; n_rows·p; n_rows·p or NULL */
+    double *linear, *along;
+    const double *weight; /* n_rows: the problem's, or a draw's */
+};
+
+/* exact: keeps room for second derivatives. ERR_NO_MEMORY. */
+enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
+                              bool exact, struct arena *arena, struct err *err);
+
+struct fit_polished {
+    double objective;
+    enum fit_stop stop;
+    size_t iterations;
+};
+
+struct fit_polish_goal {
+    double delta;      /* Huber's threshold, INFINITY for squares */
+    double tolerance;  /* stop when a step promises less than this share of the objective */
+    size_t iterations; /* at most */
+    bool exact;        /* second derivatives once steps are small */
+};
+
+/* Moves z. objective INFINITY when z itself has none. */
+struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
+                                   double *z);
+
+/* The same through a falling sequence of thresholds, from the size of the residuals down to the
+ * goal's: for points far from the optimum. */
+struct fit_polished fit_polish_anneal(struct fit_polish *polish, const struct fit_polish_goal *goal,
+                                      double *z);
+
+#endif

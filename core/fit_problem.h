@@ -1,0 +1,82 @@
+/* fit_problem: the runs of one fit as arrays, and its objective in well-scaled coordinates.
+ *
+ * The fit's own inside; nobody else includes it. A point z has one coordinate per free coefficient,
+ * in descriptor order:
+ *     amplitude    z = A_k·φ_k(centre; θ)/exp(shift), its share of the loss at the centre of the
+ * runs others       z = the coefficient in its transform so that a change of units of parameters,
+ * tokens or loss leaves z where it is (but for exponents of interaction terms, see fit_search) and
+ * amplitudes do not move with exponents. Amplitudes of laws with signed terms or without logarithms
+ * are taken as they are.
+ *
+ * Residual rows: n runs, then one per prior: r = y − f(z); prior rows are always squared.
+ * Bounds are a box in z, except 1/E_max < 1/E_start, which fit_problem_clip keeps.
+ * Owns nothing: arrays live in the arena given to fit_problem_init.
+ */
+#ifndef MOEPLAN_CORE_FIT_PROBLEM_H
+#define MOEPLAN_CORE_FIT_PROBLEM_H
+
+#include "core/fit.h"
+#include "core/fit_matrix.h"
+
+enum { FIT_BLOCK = 64 /* runs whose terms are computed at a time: stays in cache */ };
+
+struct fit_problem {
+    const struct law *law;
+    struct robust robust;
+    size_t n, n_rows;                   /* runs; and with the priors */
+    struct law_x *x;                    /* n */
+    double *y;                          /* n_rows: response of the runs − shift; 0 for priors */
+    double *weight;                     /* n_rows */
+    size_t p;                           /* free coefficients */
+    size_t index[LAW_MAX_COEFFICIENTS]; /* of coordinate j in the law's descriptor */
+    size_t coordinate[LAW_MAX_COEFFICIENTS]; /* the way back; SIZE_MAX where fixed */
+    size_t term[LAW_MAX_COEFFICIENTS];       /* of an amplitude; SIZE_MAX for the others */
+    size_t amplitude[LAW_MAX_TERMS];         /* the coefficient of a term */
+    double fixed[LAW_MAX_COEFFICIENTS];      /* natural values where not free */
+    double lower[LAW_MAX_COEFFICIENTS], upper[LAW_MAX_COEFFICIENTS]; /* box, by coordinate */
+    size_t e_start, e_max; /* descriptor indices, SIZE_MAX when the law has none */
+    bool normalised;       /* whether amplitudes are taken at the centre */
+    struct law_x centre;
+    double shift; /* mean ln loss, or 0 */
+    size_t n_priors;
+    struct {
+        size_t coefficient;
+        double mean, sd; /* in the coefficient's transform */
+    } prior[LAW_MAX_COEFFICIENTS];
+};
+
+/* Makes the arrays of obs[count] (sorted already, weights > 0). is_free and natural by descriptor
+ * index. ERR_NO_MEMORY. */
+enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_options *options,
+                               const bool *is_free, const double *natural, const struct obs *obs,
+                               size_t count, struct arena *arena, struct err *err);
+
+/* A problem over one run in `stride` of another: shares nothing but the law. ERR_NO_MEMORY. */
+enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, struct arena *arena,
+                               struct fit_problem *ret_thin, struct err *err);
+
+/* Moves z into the bounds. */
+void fit_problem_clip(const struct fit_problem *problem, double *z);
+
+/* The upper bound of coordinate j at z. */
+double fit_problem_upper(const struct fit_problem *problem, const double *z, size_t j);
+
+/* z -> natural coefficients and back. Amplitudes may overflow to INFINITY. */
+void fit_problem_natural(const struct fit_problem *problem, const double *z,
+                         double *ret_coefficients);
+void fit_problem_point(const struct fit_problem *problem, const double *coefficients,
+                       double *ret_z);
+
+/* The free coefficients in their transforms, and their slopes: ret_slopes.at[j][k] = ∂x_j/∂z_k. */
+void fit_problem_transformed(const struct fit_problem *problem, const double *z, double *ret_x,
+                             struct fit_matrix *ret_slopes);
+
+/* Residuals and, unless NULL, the Jacobian ∂f/∂z (n_rows × p, row by row). Returns false when a
+ * value is not finite (the arrays are then half filled). */
+bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, double *ret_residuals,
+                          double *ret_jacobian);
+
+/* The threshold of the problem's loss: delta, or INFINITY for squared. */
+double fit_problem_delta(const struct fit_problem *problem);
+
+#endif

@@ -1,0 +1,311 @@
+#include "core/fit_search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "core/varpro.h"
+
+enum {
+    SCREEN_RUNS = 96,       /* a start is judged on about so many runs */
+    DESCENT_STEPS = 40,     /* of a start on the thinned problem */
+    REFINE_RUNS_MAX = 4000, /* up to here the search's last steps use every run */
+    STARTS_A_DESCENT = 8,   /* of the starts screened, one in so many descends… */
+    DESCENTS_LEAST = 6,
+    AGREE_TO_STOP = 3, /* …unless so many have reached the same best end */
+    ENDS_MAX = 4,      /* distinct ends polished */
+    JUMPS_LEAST = 8,   /* in a row without gain */
+    POLISH_STEPS = 200,
+};
+
+/* Descents that end this close (relative) have found the same thing. */
+static const double same_end = 1e-2;
+
+/* An end of a descent whose sum of squares is this many times the best one's is not polished. */
+static const double hopeless = 4.0;
+
+/* Polished points this close (relative) are the same optimum. */
+static const double same_optimum = 1e-6;
+
+/* Jumps, in standard deviations. */
+static const double jump_least = 2.0, jump_most = 6.0;
+
+struct end {
+    double z[LAW_MAX_COEFFICIENTS], value;
+    size_t hits;
+};
+
+struct search {
+    const struct fit_options *options;
+    const struct fit_problem *problem;
+    const struct fit_start *start;
+    struct fit_polish *polish;
+    struct varpro screen;
+    struct fit_progress progress;
+    size_t n_ends;
+    struct end ends[ENDS_MAX]; /* ascending value */
+    struct fit_found *found;
+};
+
+static bool cancelled(struct search *search)
+{
+    search->progress.best_objective = search->found->objective;
+    return search->options->progress != NULL &&
+           !search->options->progress(search->options->progress_ctx, &search->progress);
+}
+
+/* Puts an end among the best distinct ones. */
+static void keep_end(struct search *search, const double *z, double value)
+{
+    size_t at = 0;
+
+    if (!isfinite(value))
+        return;
+    for (size_t e = 0; e < search->n_ends; e++)
+        if (fabs(search->ends[e].value - value) <= same_end * value) {
+            search->ends[e].hits++;
+            if (value < search->ends[e].value) {
+                search->ends[e].value = value;
+                memcpy(search->ends[e].z, z, sizeof search->ends[e].z);
+            }
+            return;
+        }
+    while (at < search->n_ends && search->ends[at].value <= value)
+        at++;
+    if (at == ENDS_MAX)
+        return;
+    if (search->n_ends < ENDS_MAX)
+        search->n_ends++;
+    for (size_t e = search->n_ends - 1; e > at; e--)
+        search->ends[e] = search->ends[e - 1];
+    memcpy(search->ends[at].z, z, sizeof search->ends[at].z);
+    search->ends[at].value = value;
+    search->ends[at].hits = 1;
+}
+
+struct screened {
+    double value;
+    size_t number;
+};
+
+static int compare_screened(const void *a, const void *b)
+{
+    const struct screened *x = a, *y = b;
+
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Screens every start; the best descend in turn. */
+static enum err_code descend(struct search *search, struct arena *arena, struct err *err)
+{
+    size_t starts = search->screen.q == 0 ? 1 : search->options->starts;
+    size_t most =
+        starts / STARTS_A_DESCENT > DESCENTS_LEAST ? starts / STARTS_A_DESCENT : DESCENTS_LEAST;
+    struct screened *all = arena_calloc(arena, starts, sizeof *all);
+    double z[LAW_MAX_COEFFICIENTS] = {0};
+
+    if (all == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu starts", starts);
+    search->progress.starts = starts;
+    for (size_t s = 0; s < starts; s++) {
+        fit_start_draw(search->start, search->options->seed, s, z);
+        all[s].value = varpro_value(&search->screen, z);
+        all[s].number = s;
+        search->progress.starts_done = s + 1;
+        if (s % 64 == 0 && cancelled(search))
+            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+    }
+    qsort(all, starts, sizeof *all, compare_screened);
+    for (size_t s = 0; s < starts && s < most; s++) {
+        double value;
+
+        if (s > 0 && search->n_ends > 0 && search->ends[0].hits >= AGREE_TO_STOP)
+            break;
+        fit_start_draw(search->start, search->options->seed, all[s].number, z);
+        value = varpro_descend(&search->screen, z, DESCENT_STEPS);
+        keep_end(search, z, value);
+        search->found->ended++;
+        if (cancelled(search))
+            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+    }
+    return ERR_OK;
+}
+
+/* Takes a polished point if it is better; counts agreement. */
+static bool take(struct fit_found *found, const struct fit_polished *got, const double *z,
+                 size_t hits)
+{
+    bool better = got->objective < found->objective * (1.0 - same_optimum);
+
+    if (!isfinite(got->objective))
+        return false;
+    if (better || !isfinite(found->objective))
+        found->agreeing = hits;
+    else if (got->objective <= found->objective * (1.0 + same_optimum))
+        found->agreeing += hits;
+    if (got->objective < found->objective) {
+        found->objective = got->objective;
+        found->stop = got->stop;
+        memcpy(found->z, z, sizeof found->z);
+    }
+    return better;
+}
+
+/* The distinct ends, polished on all runs. A small problem first takes the search's own optimum
+ * over all its runs. */
+static enum err_code polish_ends(struct search *search, struct arena *arena, struct err *err)
+{
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct varpro all;
+    bool refine = search->problem->n <= REFINE_RUNS_MAX;
+    enum err_code code;
+
+    if (refine) {
+        code = varpro_init(&all, search->problem, arena, err);
+        if (code != ERR_OK)
+            return code;
+    }
+    for (size_t e = 0; e < search->n_ends; e++) {
+        struct end *end = &search->ends[e];
+        struct fit_polished got;
+
+        if (end->value > hopeless * search->ends[0].value && isfinite(search->found->objective))
+            break;
+        if (refine && search->problem->n != search->screen.problem->n)
+            (void)varpro_descend(&all, end->z, DESCENT_STEPS);
+        got = fit_polish_anneal(search->polish, &goal, end->z);
+        (void)take(search->found, &got, end->z, end->hits);
+        if (cancelled(search))
+            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+    }
+    return ERR_OK;
+}
+
+/* A Cholesky factor of the scaled normal matrix at the best point, and the spread of the residuals
+ * in units of their slope: together the asymptotic covariance of the robust estimate. */
+static bool spread_at(struct search *search, struct fit_matrix *ret_factor, double *ret_scale,
+                      double *ret_sd)
+{
+    const struct fit_problem *problem = search->problem;
+    const struct fit_polish *polish = search->polish;
+    double delta = fit_problem_delta(problem), squares = 0.0, inside = 0.0, total = 0.0;
+    size_t p = problem->p;
+
+    if (!fit_problem_evaluate(problem, search->found->z, polish->residual, polish->jacobian))
+        return false;
+    memset(ret_factor, 0, sizeof *ret_factor);
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        const double *row = polish->jacobian + i * p;
+        double size = fmin(fabs(polish->residual[i]), delta), w = problem->weight[i];
+
+        for (size_t j = 0; j < p; j++)
+            for (size_t k = 0; k <= j; k++)
+                ret_factor->at[j][k] += w * row[j] * row[k];
+        if (i >= problem->n)
+            continue;
+        squares += w * size * size;
+        inside += fabs(polish->residual[i]) <= delta ? w : 0.0;
+        total += w;
+    }
+    for (size_t j = 0; j < p; j++)
+        ret_scale[j] = sqrt(ret_factor->at[j][j]);
+    for (size_t j = 0; j < p; j++)
+        for (size_t k = 0; k <= j; k++)
+            ret_factor->at[j][k] /=
+                ret_scale[j] > 0.0 && ret_scale[k] > 0.0 ? ret_scale[j] * ret_scale[k] : 1.0;
+    for (size_t j = 0; j < p; j++)
+        ret_factor->at[j][j] += 1e-10; /* flat directions jump 1e5 residuals, not to infinity */
+    *ret_sd = sqrt(squares / total) / fmax(inside / total, 0.05);
+    return fit_matrix_factor(ret_factor, p);
+}
+
+/* found->z moved by a normal draw with the covariance (factor·factorᵀ)⁻¹. */
+static void jump(const struct search *search, const struct fit_matrix *factor, const double *scale,
+                 double length, struct rng *rng, double *ret_z)
+{
+    size_t p = search->problem->p;
+    double u[LAW_MAX_COEFFICIENTS];
+
+    for (size_t j = 0; j < p; j++)
+        u[j] = length * rng_normal(rng);
+    for (size_t i = p; i-- > 0;) {
+        for (size_t k = i + 1; k < p; k++)
+            u[i] -= factor->at[k][i] * u[k];
+        u[i] /= factor->at[i][i];
+    }
+    memcpy(ret_z, search->found->z, sizeof search->found->z);
+    for (size_t j = 0; j < p; j++)
+        if (scale[j] > 0.0)
+            ret_z[j] += u[j] / scale[j];
+    fit_problem_clip(search->problem, ret_z);
+}
+
+static enum err_code jump_about(struct search *search, struct err *err)
+{
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    size_t starts = search->options->starts / STARTS_A_DESCENT, fruitless = 0;
+    size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
+    struct fit_matrix factor;
+    double scale[LAW_MAX_COEFFICIENTS], sd;
+
+    if (search->problem->p == 0 || !spread_at(search, &factor, scale, &sd))
+        return ERR_OK;
+    for (size_t k = 0; fruitless < most; k++) {
+        struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
+        double z[LAW_MAX_COEFFICIENTS] = {0};
+        double length = jump_least + (jump_most - jump_least) * rng_uniform(&rng);
+        struct fit_polished got;
+
+        jump(search, &factor, scale, length * sd, &rng, z);
+        got = fit_polish_run(search->polish, &goal, z);
+        search->found->ended++;
+        fruitless++;
+        if (take(search->found, &got, z, 1)) {
+            fruitless = 0;
+            if (!spread_at(search, &factor, scale, &sd))
+                break;
+        }
+        if (cancelled(search))
+            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+    }
+    return ERR_OK;
+}
+
+enum err_code fit_search_run(const struct fit_options *options, const struct fit_problem *problem,
+                             const struct fit_start *start, struct fit_polish *polish,
+                             struct arena *arena, struct fit_found *ret_found, struct err *err)
+{
+    struct fit_polish_goal goal = {fit_problem_delta(problem), 1e-13, POLISH_STEPS, true};
+    struct fit_problem thin = *problem;
+    struct search search = {.options = options,
+                            .problem = problem,
+                            .start = start,
+                            .polish = polish,
+                            .found = ret_found};
+    struct fit_polished got;
+    enum err_code code;
+
+    memset(ret_found, 0, sizeof *ret_found);
+    ret_found->objective = INFINITY;
+    if (problem->n >= 2 * SCREEN_RUNS) {
+        code = fit_problem_thin(problem, problem->n / SCREEN_RUNS, arena, &thin, err);
+        if (code != ERR_OK)
+            return code;
+    }
+    code = varpro_init(&search.screen, &thin, arena, err);
+    if (code == ERR_OK)
+        code = descend(&search, arena, err);
+    if (code == ERR_OK)
+        code = polish_ends(&search, arena, err);
+    if (code == ERR_OK && isfinite(ret_found->objective))
+        code = jump_about(&search, err);
+    if (code != ERR_OK || !isfinite(ret_found->objective))
+        return code;
+    got = fit_polish_run(polish, &goal, ret_found->z);
+    ret_found->objective = got.objective;
+    ret_found->stop = got.stop;
+    return ERR_OK;
+}

@@ -1,0 +1,240 @@
+#include "core/fit_step.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { PIECES_MAX = 60, SEARCH_MAX = 40 };
+
+/* A step is exact enough when a further one would gain less than this share of the gain so far. */
+static const double gain_share = 1e-6;
+
+/* Adds rows [from, to) at residuals t. The lower triangle only. */
+static void add_rows(const struct fit_step *step, const double *t, size_t from, size_t to,
+                     double delta, double *gradient, struct fit_matrix *hessian)
+{
+    size_t p = step->p;
+
+    for (size_t i = from; i < to; i++) {
+        const double *row = step->jacobian + i * p;
+        double w = step->weight[i], size = fabs(t[i]), slope = t[i];
+
+        if (size > delta)
+            slope = copysign(delta, t[i]);
+        slope *= w;
+        for (size_t j = 0; j < p; j++)
+            gradient[j] -= slope * row[j];
+        if (size > delta || hessian == NULL)
+            continue;
+        for (size_t j = 0; j < p; j++) {
+            double wj = w * row[j];
+
+            for (size_t k = 0; k <= j; k++)
+                hessian->at[j][k] += wj * row[k];
+        }
+    }
+}
+
+void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gradient,
+                   struct fit_matrix *ret_hessian)
+{
+    memset(ret_gradient, 0, step->p * sizeof *ret_gradient);
+    if (ret_hessian != NULL)
+        memset(ret_hessian, 0, sizeof *ret_hessian);
+    add_rows(step, t, 0, step->n, step->delta, ret_gradient, ret_hessian);
+    add_rows(step, t, step->n, step->n_rows, INFINITY, ret_gradient, ret_hessian);
+    if (ret_hessian == NULL)
+        return;
+    for (size_t j = 0; j < step->p; j++)
+        for (size_t k = 0; k < j; k++)
+            ret_hessian->at[k][j] = ret_hessian->at[j][k];
+}
+
+static double loss_sum(const struct fit_step *step, const double *t)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < step->n_rows; i++) {
+        double size = fabs(t[i]), delta = i < step->n ? step->delta : INFINITY;
+
+        sum += step->weight[i] * (size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta));
+    }
+    return sum;
+}
+
+/* Slope of the problem's rows at t − s·v, and its derivative. */
+static double row_slope(const struct fit_step *step, double s, double *ret_curvature)
+{
+    const double *t = step->linear, *v = step->along;
+    double slope = 0.0, curvature = 0.0;
+
+    for (size_t i = 0; i < step->n_rows; i++) {
+        double rest = t[i] - s * v[i], delta = i < step->n ? step->delta : INFINITY;
+        double wv = step->weight[i] * v[i];
+        bool inside = fabs(rest) <= delta;
+
+        slope -= wv * (inside ? rest : copysign(delta, rest));
+        curvature += inside ? wv * v[i] : 0.0;
+    }
+    *ret_curvature = curvature;
+    return slope;
+}
+
+/* The s in (0, most] where the slope along the direction first vanishes: Newton on a monotone
+ * piecewise linear function, kept inside its bracket. base + s·bend is the slope of the quadratic
+ * terms. */
+static double exact_length(const struct fit_step *step, double base, double bend, double most)
+{
+    double low = 0.0, high = INFINITY, s = fmin(1.0, most), first = 0.0;
+
+    for (int it = 0; it < SEARCH_MAX; it++) {
+        double curvature, slope = row_slope(step, s, &curvature) + base + s * bend, next;
+
+        if (it == 0)
+            first = fabs(slope);
+        if (slope <= 0.0) {
+            low = s;
+            if (s >= most)
+                return most;
+        } else {
+            high = s;
+        }
+        curvature += bend;
+        next = curvature > 0.0 ? s - slope / curvature : 8.0 * s;
+        if (!(next > low))
+            next = isinf(high) ? 2.0 * s : 0.5 * (low + high);
+        if (next >= high)
+            next = 0.5 * (low + high);
+        next = fmin(fmin(next, most), 16.0 * s);
+        if (fabs(next - s) <= 1e-14 * s || fabs(slope) <= 1e-15 * first)
+            return s;
+        s = next;
+    }
+    return low > 0.0 ? low : s;
+}
+
+/* Newton's direction over the coordinates not held at a bound. A ridge is added where pieces are
+ * too few to hold the step. */
+static void direction(const struct fit_step *step, const struct fit_matrix *full,
+                      const double *gradient, const bool *held, double *ret)
+{
+    size_t free_count = 0, free_at[LAW_MAX_COEFFICIENTS];
+    double ridge = 0.0;
+
+    for (size_t j = 0; j < step->p; j++) {
+        ret[j] = 0.0;
+        if (!held[j])
+            free_at[free_count++] = j;
+    }
+    for (int attempt = 0; attempt < 40; attempt++) {
+        struct fit_matrix m;
+        double b[LAW_MAX_COEFFICIENTS];
+
+        for (size_t a = 0; a < free_count; a++) {
+            size_t j = free_at[a];
+
+            for (size_t c = 0; c <= a; c++)
+                m.at[a][c] = full->at[j][free_at[c]];
+            m.at[a][a] += ridge * step->scale[j];
+            b[a] = -gradient[j];
+        }
+        if (fit_matrix_factor(&m, free_count)) {
+            fit_matrix_solve(&m, free_count, b);
+            for (size_t a = 0; a < free_count; a++)
+                ret[free_at[a]] = b[a];
+            return;
+        }
+        ridge = ridge == 0.0 ? 1e-14 : ridge * 10.0;
+    }
+}
+
+/* Along `direction` from d until a bound. */
+static double room(const struct fit_step *step, const double *d, const double *direction)
+{
+    double most = INFINITY;
+
+    for (size_t j = 0; j < step->p; j++) {
+        if (direction[j] > 0.0)
+            most = fmin(most, (step->upper[j] - d[j]) / direction[j]);
+        else if (direction[j] < 0.0)
+            most = fmin(most, (step->lower[j] - d[j]) / direction[j]);
+    }
+    return fmax(most, 0.0);
+}
+
+static void hold_bounds(const struct fit_step *step, const double *d, const double *gradient,
+                        bool *ret_held)
+{
+    for (size_t j = 0; j < step->p; j++)
+        ret_held[j] = (d[j] <= step->lower[j] && gradient[j] > 0.0) ||
+                      (d[j] >= step->upper[j] && gradient[j] < 0.0) ||
+                      step->lower[j] == step->upper[j] || !(step->scale[j] > 0.0);
+}
+
+/* Moves d by s·move and onto bounds it reaches. */
+static void advance(struct fit_step *step, double s, const double *move, double *d)
+{
+    for (size_t j = 0; j < step->p; j++) {
+        double to = d[j] + s * move[j];
+
+        if (move[j] > 0.0 && to >= step->upper[j] - DBL_EPSILON * fabs(step->upper[j]))
+            to = step->upper[j];
+        if (move[j] < 0.0 && to <= step->lower[j] + DBL_EPSILON * fabs(step->lower[j]))
+            to = step->lower[j];
+        d[j] = to;
+    }
+    for (size_t i = 0; i < step->n_rows; i++)
+        step->linear[i] -= s * step->along[i];
+}
+
+double fit_step_solve(struct fit_step *step, double *ret_d)
+{
+    struct fit_matrix quadratic = step->curvature;
+    double before = loss_sum(step, step->residual), gained = 0.0, bent = 0.0;
+    double bend_d[LAW_MAX_COEFFICIENTS], d[LAW_MAX_COEFFICIENTS] = {0};
+    size_t p = step->p;
+
+    for (size_t j = 0; j < p; j++)
+        quadratic.at[j][j] += step->damping * step->scale[j];
+    memcpy(step->linear, step->residual, step->n_rows * sizeof *step->linear);
+    for (int piece = 0; piece < PIECES_MAX; piece++) {
+        double gradient[LAW_MAX_COEFFICIENTS], move[LAW_MAX_COEFFICIENTS];
+        double bend_move[LAW_MAX_COEFFICIENTS], base = 0.0, bend = 0.0, gain = 0.0, s;
+        struct fit_matrix hessian;
+        bool held[LAW_MAX_COEFFICIENTS];
+
+        fit_step_sums(step, step->linear, gradient, &hessian);
+        fit_matrix_times(&quadratic, p, d, bend_d);
+        for (size_t j = 0; j < p; j++) {
+            gradient[j] += bend_d[j];
+            for (size_t k = 0; k < p; k++)
+                hessian.at[j][k] += quadratic.at[j][k];
+        }
+        hold_bounds(step, d, gradient, held);
+        direction(step, &hessian, gradient, held, move);
+        fit_matrix_times(&quadratic, p, move, bend_move);
+        for (size_t j = 0; j < p; j++) {
+            base += move[j] * bend_d[j];
+            bend += move[j] * bend_move[j];
+            gain -= 0.5 * gradient[j] * move[j];
+        }
+        if (!(gain > gain_share * gained) || !(gain > DBL_EPSILON * DBL_EPSILON * before))
+            break;
+        for (size_t i = 0; i < step->n_rows; i++) {
+            const double *row = step->jacobian + i * p;
+            double sum = 0.0;
+
+            for (size_t j = 0; j < p; j++)
+                sum += row[j] * move[j];
+            step->along[i] = sum;
+        }
+        s = exact_length(step, base, bend, room(step, d, move));
+        advance(step, s, move, d);
+        gained += gain * fmin(s, 1.0);
+    }
+    fit_matrix_times(&step->curvature, p, d, bend_d);
+    for (size_t j = 0; j < p; j++)
+        bent += 0.5 * d[j] * bend_d[j];
+    memcpy(ret_d, d, p * sizeof *ret_d);
+    return before - loss_sum(step, step->linear) - bent;
+}

@@ -1,0 +1,447 @@
+#include "core/varpro.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fit_matrix.h"
+
+/* A column whose part orthogonal to the earlier ones is this small (relative) depends on them. */
+static const double dependent_share = 1e-13;
+
+/* Runs whose log loss lies further from the median, in median absolute deviations, are left out of
+ * the search: least squares would fit them and nothing else. */
+static const double gross_deviations = 20.0;
+
+/* Priors are weighed against a Huber loss, the search against squares: at residuals of half a
+ * percent squares count this many times more. */
+static const double prior_share = 5.0;
+
+/* Turns column `pivot` of m values onto row `row`; applies the same turn to `other`. The reflector
+ * stays in column[row..m); beta = 2/|v|². */
+static double reflector(double *column, size_t row, size_t m, double *ret_beta)
+{
+    double norm = 0.0, alpha;
+
+    for (size_t i = row; i < m; i++)
+        norm += column[i] * column[i];
+    norm = sqrt(norm);
+    *ret_beta = 0.0;
+    if (norm == 0.0)
+        return 0.0;
+    alpha = column[row] > 0.0 ? -norm : norm;
+    column[row] -= alpha;
+    *ret_beta = 1.0 / (norm * (norm + fabs(column[row] + alpha)));
+    return alpha;
+}
+
+static void reflect(const double *v, double beta, size_t row, size_t m, double *column)
+{
+    double dot = 0.0;
+
+    for (size_t i = row; i < m; i++)
+        dot += v[i] * column[i];
+    dot *= beta;
+    for (size_t i = row; i < m; i++)
+        column[i] -= dot * v[i];
+}
+
+struct triangle {
+    size_t k;                               /* columns factored: those of the mask */
+    size_t column[LAW_MAX_TERMS];           /* their indices */
+    double r[LAW_MAX_TERMS][LAW_MAX_TERMS]; /* upper triangle */
+    double beta[LAW_MAX_TERMS];
+};
+
+/* QR of the columns in mask, reflectors left in phi; y turned along. Dependent columns drop out. */
+static void factor(double *phi, double *y, size_t m, size_t k_count, unsigned mask,
+                   struct triangle *ret)
+{
+    ret->k = 0;
+    for (size_t k = 0; k < k_count; k++) {
+        double *column = phi + k * m;
+        double whole = 0.0, alpha;
+        size_t row = ret->k;
+
+        if (!(mask & (1u << k)) || row >= m)
+            continue;
+        for (size_t i = 0; i < m; i++)
+            whole += column[i] * column[i];
+        for (size_t j = 0; j < row; j++)
+            reflect(phi + ret->column[j] * m, ret->beta[j], j, m, column);
+        alpha = reflector(column, row, m, &ret->beta[row]);
+        if (fabs(alpha) <= dependent_share * sqrt(whole))
+            continue;
+        for (size_t j = 0; j < row; j++)
+            ret->r[j][row] = column[j];
+        ret->r[row][row] = alpha;
+        ret->column[row] = k;
+        ret->k++;
+        reflect(column, ret->beta[row], row, m, y);
+    }
+}
+
+/* Back-substitution of R·a = y; false when an amplitude is not positive. */
+static bool substitute(const struct triangle *t, const double *y, double *ret_amplitudes)
+{
+    bool positive = true;
+
+    for (size_t i = t->k; i-- > 0;) {
+        double sum = y[i];
+
+        for (size_t j = i + 1; j < t->k; j++)
+            sum -= t->r[i][j] * ret_amplitudes[t->column[j]];
+        ret_amplitudes[t->column[i]] = sum / t->r[i][i];
+        positive = positive && sum / t->r[i][i] >= 0.0;
+    }
+    return positive;
+}
+
+static double tail_norm(const double *y, size_t from, size_t m)
+{
+    double sum = 0.0;
+
+    for (size_t i = from; i < m; i++)
+        sum += y[i] * y[i];
+    return sum;
+}
+
+/* The best non-negative set, from the triangle of all columns: a problem of at most k rows. */
+static unsigned best_set(const struct triangle *all, const double *y, double *ret_amplitudes)
+{
+    double best = INFINITY;
+    unsigned best_mask = 0;
+
+    for (unsigned set = 0; set < 1u << all->k; set++) {
+        double phi[LAW_MAX_TERMS * LAW_MAX_TERMS] = {0}, c[LAW_MAX_TERMS];
+        double a[LAW_MAX_TERMS] = {0}, norm;
+        struct triangle small;
+
+        for (size_t j = 0; j < all->k; j++)
+            for (size_t i = 0; i <= j; i++)
+                phi[j * all->k + i] = all->r[i][j];
+        memcpy(c, y, all->k * sizeof *c);
+        factor(phi, c, all->k, all->k, set, &small);
+        norm = tail_norm(c, small.k, all->k);
+        if (!substitute(&small, c, a) || !(norm < best))
+            continue;
+        best = norm;
+        best_mask = 0;
+        for (size_t j = 0; j < all->k; j++) {
+            ret_amplitudes[all->column[j]] = a[j];
+            best_mask |= a[j] > 0.0 ? 1u << all->column[j] : 0u;
+        }
+    }
+    return best_mask;
+}
+
+double varpro_solve(double *phi, double *y, size_t m, size_t k, bool is_signed,
+                    double *ret_amplitudes, unsigned *ret_used)
+{
+    struct triangle t;
+    double head = 0.0;
+
+    for (size_t i = 0; i < k; i++)
+        ret_amplitudes[i] = 0.0;
+    factor(phi, y, m, k, (1u << k) - 1u, &t);
+    *ret_used = 0;
+    for (size_t j = 0; j < t.k; j++)
+        *ret_used |= 1u << t.column[j];
+    if (substitute(&t, y, ret_amplitudes) || is_signed)
+        return tail_norm(y, t.k, m);
+    for (size_t i = 0; i < k; i++)
+        ret_amplitudes[i] = 0.0;
+    *ret_used = best_set(&t, y, ret_amplitudes);
+    for (size_t i = 0; i < t.k; i++) {
+        double sum = y[i];
+
+        for (size_t j = i; j < t.k; j++)
+            sum -= t.r[i][j] * ret_amplitudes[t.column[j]];
+        head += sum * sum;
+    }
+    return head + tail_norm(y, t.k, m);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Clears the root of runs whose response is a gross outlier. `sorted` is scratch. */
+static void drop_gross(const struct fit_problem *problem, double *root, double *sorted)
+{
+    size_t n = problem->n;
+    double median, deviation;
+
+    memcpy(sorted, problem->y, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    median = sorted[n / 2];
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = fabs(problem->y[i] - median);
+    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    deviation = sorted[n / 2];
+    if (deviation <= 0.0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(problem->y[i] - median) <= gross_deviations * deviation))
+            root[i] = 0.0;
+}
+
+enum err_code varpro_init(struct varpro *varpro, const struct fit_problem *problem,
+                          struct arena *arena, struct err *err)
+{
+    const struct law *law = problem->law;
+    size_t n = problem->n, k = law->n_terms;
+
+    memset(varpro, 0, sizeof *varpro);
+    varpro->problem = problem;
+    for (size_t j = 0; j < problem->p; j++)
+        if (problem->term[problem->index[j]] == SIZE_MAX)
+            varpro->searched[varpro->q++] = j;
+    varpro->rows = n + problem->n_priors;
+    varpro->root = arena_calloc(arena, n, sizeof(double));
+    varpro->target = arena_calloc(arena, n, sizeof(double));
+    varpro->phi = arena_calloc(arena, n * k, sizeof(double));
+    varpro->work = arena_calloc(arena, n * k, sizeof(double));
+    varpro->residual = arena_calloc(arena, varpro->rows, sizeof(double));
+    varpro->gradient_terms = arena_calloc(arena, n * k * law->n_coefficients, sizeof(double));
+    varpro->jacobian = arena_calloc(arena, varpro->rows * (varpro->q + 1), sizeof(double));
+    if (!varpro->root || !varpro->target || !varpro->phi || !varpro->work || !varpro->residual ||
+        !varpro->gradient_terms || !varpro->jacobian)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the search over %zu runs", n);
+    for (size_t i = 0; i < n; i++)
+        varpro->root[i] = sqrt(problem->weight[i]) *
+                          (law->response == LAW_LOSS_IS_SUM ? exp(-problem->y[i]) : 1.0);
+    if (law->response != LAW_IDENTITY_IS_SUM)
+        drop_gross(problem, varpro->root, varpro->target);
+    for (size_t i = 0; i < n; i++)
+        if (law->response == LAW_LOSS_IS_SUM)
+            varpro->target[i] = varpro->root[i] > 0.0 ? sqrt(problem->weight[i]) : 0.0;
+        else
+            varpro->target[i] = varpro->root[i] * problem->y[i];
+    return ERR_OK;
+}
+
+/* Terms at z, weighted, free ones by column into phi; the residual starts as the target less the
+ * fixed terms. ret_free gets the term of each column. Returns how many columns, or SIZE_MAX. */
+static size_t columns(struct varpro *v, const double *natural, bool slopes, size_t *ret_free)
+{
+    const struct fit_problem *problem = v->problem;
+    const struct law *law = problem->law;
+    size_t n = problem->n, k_count = law->n_terms, free_count = 0;
+    double unit = exp(-problem->shift);
+
+    law->terms(natural, problem->x, n, v->work, slopes ? v->gradient_terms : NULL);
+    memcpy(v->residual, v->target, n * sizeof *v->residual);
+    for (size_t k = 0; k < k_count; k++) {
+        size_t i = problem->amplitude[k];
+        double *column = v->phi + free_count * n;
+
+        if (problem->coordinate[i] == SIZE_MAX) {
+            for (size_t r = 0; r < n; r++)
+                v->residual[r] -= v->root[r] * unit * problem->fixed[i] * v->work[r * k_count + k];
+            continue;
+        }
+        ret_free[free_count++] = k;
+        for (size_t r = 0; r < n; r++) {
+            column[r] = v->root[r] * v->work[r * k_count + k];
+            if (!isfinite(column[r]))
+                return SIZE_MAX;
+        }
+    }
+    return free_count;
+}
+
+/* The priors on searched coordinates as rows of the search; returns their sum of squares. */
+static double prior_residuals(struct varpro *v, const double *z)
+{
+    const struct fit_problem *problem = v->problem;
+    double sum = 0.0;
+
+    for (size_t m = 0; m < problem->n_priors; m++) {
+        size_t j = problem->coordinate[problem->prior[m].coefficient];
+        double *r = &v->residual[problem->n + m];
+
+        *r = 0.0;
+        if (problem->term[problem->index[j]] == SIZE_MAX)
+            *r = sqrt(prior_share) * (problem->prior[m].mean - z[j]) / problem->prior[m].sd;
+        sum += *r * *r;
+    }
+    return sum;
+}
+
+/* z's amplitudes from those of the columns. */
+static void keep_amplitudes(const struct fit_problem *problem, const double *natural,
+                            const size_t *term, size_t count, const double *a, double *z)
+{
+    double phi[LAW_MAX_TERMS];
+
+    if (problem->normalised)
+        problem->law->terms(natural, &problem->centre, 1, phi, NULL);
+    for (size_t c = 0; c < count; c++)
+        z[problem->coordinate[problem->amplitude[term[c]]]] =
+            a[c] * (problem->normalised ? phi[term[c]] : 1.0);
+}
+
+struct inner {
+    size_t count;
+    size_t term[LAW_MAX_TERMS];
+    double natural[LAW_MAX_COEFFICIENTS];
+    double a[LAW_MAX_TERMS]; /* by column */
+    unsigned used;
+    double value;
+};
+
+/* Solves the amplitudes; residual is left turned by the reflectors in phi when every column is
+ * used. */
+static bool solve_inner(struct varpro *v, double *z, bool slopes, struct inner *ret)
+{
+    const struct fit_problem *problem = v->problem;
+
+    fit_problem_natural(problem, z, ret->natural);
+    ret->count = columns(v, ret->natural, slopes, ret->term);
+    if (ret->count == SIZE_MAX)
+        return false;
+    ret->value = varpro_solve(v->phi, v->residual, problem->n, ret->count,
+                              problem->law->signed_amplitudes, ret->a, &ret->used);
+    ret->value += prior_residuals(v, z);
+    if (!isfinite(ret->value))
+        return false;
+    keep_amplitudes(problem, ret->natural, ret->term, ret->count, ret->a, z);
+    return true;
+}
+
+double varpro_value(struct varpro *varpro, double *z)
+{
+    struct inner inner;
+
+    return solve_inner(varpro, z, false, &inner) ? inner.value : INFINITY;
+}
+
+/* ∂(Φ·a)/∂z of searched coordinate s into column s of the Jacobian, weighted. */
+static void slope_columns(struct varpro *v, const struct inner *inner)
+{
+    const struct fit_problem *problem = v->problem;
+    const struct law *law = problem->law;
+    size_t n = problem->n, k_count = law->n_terms, c_count = law->n_coefficients;
+    double factor_of[LAW_MAX_TERMS], unit = exp(-problem->shift);
+
+    for (size_t k = 0; k < k_count; k++)
+        factor_of[k] = problem->fixed[problem->amplitude[k]] * unit;
+    for (size_t c = 0; c < inner->count; c++)
+        factor_of[inner->term[c]] = inner->a[c];
+    for (size_t s = 0; s < v->q; s++) {
+        size_t j = v->searched[s], i = problem->index[j];
+        bool is_ln = law->coefficients[i].transform == LAW_LN;
+        double chain = is_ln ? inner->natural[i] : 1.0, *column = v->jacobian + s * v->rows;
+
+        for (size_t r = 0; r < n; r++) {
+            double sum = 0.0;
+
+            for (size_t k = 0; k < k_count; k++)
+                sum += factor_of[k] * v->gradient_terms[(r * k_count + k) * c_count + i];
+            column[r] = v->root[r] * chain * sum;
+        }
+        for (size_t m = 0; m < problem->n_priors; m++)
+            column[n + m] =
+                problem->prior[m].coefficient == i ? sqrt(prior_share) / problem->prior[m].sd : 0.0;
+    }
+}
+
+/* The normal equations of the projected problem: columns of the Jacobian and the residual with the
+ * span of the used amplitudes taken out. */
+static bool normal_equations(struct varpro *v, double *z, struct inner *inner,
+                             struct fit_matrix *ret_h, double *ret_g)
+{
+    struct triangle t;
+    size_t n = v->problem->n;
+
+    if (!solve_inner(v, z, true, inner))
+        return false;
+    slope_columns(v, inner);
+    if (columns(v, inner->natural, false, inner->term) == SIZE_MAX)
+        return false;
+    factor(v->phi, v->residual, n, inner->count, inner->used, &t);
+    for (size_t s = 0; s < v->q; s++)
+        for (size_t c = 0; c < t.k; c++)
+            reflect(v->phi + t.column[c] * n, t.beta[c], c, n, v->jacobian + s * v->rows);
+    for (size_t s = 0; s < v->q; s++) {
+        const double *a = v->jacobian + s * v->rows;
+
+        ret_g[s] = 0.0;
+        for (size_t r = t.k; r < v->rows; r++)
+            ret_g[s] += a[r] * v->residual[r];
+        for (size_t u = 0; u <= s; u++) {
+            const double *b = v->jacobian + u * v->rows;
+            double sum = 0.0;
+
+            for (size_t r = t.k; r < v->rows; r++)
+                sum += a[r] * b[r];
+            ret_h->at[s][u] = ret_h->at[u][s] = sum;
+        }
+        if (!isfinite(ret_g[s]) || !isfinite(ret_h->at[s][s]))
+            return false;
+    }
+    return true;
+}
+
+/* One damped step from z to ret_z; false when the system has no solution. */
+static bool damped_step(const struct varpro *v, const double *z, const struct fit_matrix *h,
+                        const double *g, double damping, double *ret_z)
+{
+    struct fit_matrix m = *h;
+    double step[LAW_MAX_COEFFICIENTS], largest = 0.0;
+
+    for (size_t s = 0; s < v->q; s++)
+        largest = fmax(largest, h->at[s][s]);
+    for (size_t s = 0; s < v->q; s++) {
+        m.at[s][s] += damping * h->at[s][s] + DBL_EPSILON * largest + DBL_MIN;
+        step[s] = g[s];
+    }
+    if (!fit_matrix_factor(&m, v->q))
+        return false;
+    fit_matrix_solve(&m, v->q, step);
+    memcpy(ret_z, z, v->problem->p * sizeof *ret_z);
+    for (size_t s = 0; s < v->q; s++)
+        ret_z[v->searched[s]] += step[s];
+    fit_problem_clip(v->problem, ret_z);
+    return true;
+}
+
+double varpro_descend(struct varpro *varpro, double *z, size_t iterations)
+{
+    /* The search need only find the basin. */
+    static const double enough = 1e-4;
+    struct fit_matrix h;
+    struct inner inner;
+    double g[LAW_MAX_COEFFICIENTS], damping = 1e-2, value;
+
+    if (varpro->q == 0)
+        return varpro_value(varpro, z);
+    if (!normal_equations(varpro, z, &inner, &h, g))
+        return INFINITY;
+    value = inner.value;
+    for (size_t it = 0, refused = 0; it < iterations && refused < 6; it++) {
+        double next[LAW_MAX_COEFFICIENTS], got = INFINITY;
+
+        if (damped_step(varpro, z, &h, g, damping, next))
+            got = varpro_value(varpro, next);
+        if (!(got < value)) {
+            damping = fmax(damping * 8.0, 1e-3);
+            refused++;
+            continue;
+        }
+        memcpy(z, next, varpro->problem->p * sizeof *z);
+        refused = 0;
+        damping *= 0.1;
+        if (value - got <= enough * value)
+            return got;
+        value = got;
+        if (it + 1 < iterations && !normal_equations(varpro, z, &inner, &h, g))
+            break;
+    }
+    return value;
+}
