@@ -13,7 +13,8 @@ struct arena_block;
 
 struct arena {
     struct arena_block *first, *current;
-    size_t used_bytes, cap_bytes;
+    size_t used_bytes; /* held by all blocks, handed out or not */
+    size_t cap_bytes;
 };
 
 /* Prepares an empty arena that will hold at most cap_bytes. Allocates nothing. */

@@ -5,9 +5,9 @@
  *     S(x) = Σ_k A_k · φ_k(x; θ)         A amplitudes, θ the other coefficients
  *
  * which is all the fit needs to know: amplitudes are solved exactly, θ is searched. A law is one
- * file (law_*.c, the formula above its terms function) and one row in law.c. Descriptors are const;
- * functions are pure and thread-safe, allocate nothing and never fail: out-of-range coefficients
- * give non-finite values, which callers check.
+ * file (law_*.c, the formula above its terms function) and one row in law.def. Descriptors are
+ * const; functions are pure and thread-safe, allocate nothing and never fail: out-of-range
+ * coefficients give non-finite values, which callers check.
  */
 #ifndef MOEPLAN_CORE_LAW_H
 #define MOEPLAN_CORE_LAW_H
@@ -50,7 +50,7 @@ enum law_transform {
 };
 
 enum law_role {
-    LAW_AMPLITUDE,  /* multiplies term number `term`, linear */
+    LAW_AMPLITUDE,  /* linear: the k-th amplitude multiplies term k */
     LAW_EXPONENT,   /* searched */
     LAW_SATURATION, /* E_start, E_max: searched, pinned unless the runs hold 4 values of E */
 };
@@ -63,7 +63,8 @@ struct law_coefficient {
     double lower, upper;               /* natural values, inclusive; ±INFINITY where free */
     double search_lower, search_upper; /* natural values: the box random starts come from */
     unsigned needs;                    /* bit per law_variable that must vary to identify it */
-    double neutral; /* the value a user would fix it to if it is not identified */
+    double neutral; /* the value a user would fix it to where one of them does not; the rest of the
+                       law is then identified */
 };
 
 /* How predictions and residuals come from S. */

@@ -31,7 +31,8 @@ size_t obs_check(const struct obs *obs, obs_report *report, void *ctx);
 /* Values that are allowed but look like a slip (tokens: 20, n_active: 7, a loss above 20). */
 size_t obs_suspect(const struct obs *obs, obs_report *report, void *ctx);
 
-/* Orders by content, field by field, NAN last: the order in which fits see runs. For qsort. */
+/* Orders by content, field by field, experts first (laws compute Ê once per value), NAN last: the
+ * order in which fits see runs. For qsort. */
 int obs_compare(const void *a, const void *b);
 
 #endif

@@ -22,9 +22,9 @@ struct preset {
     const char *provenance; /* "published" or "composed" */
     const char *note;       /* what a user must know, or "" */
     const char *dense;      /* the preset that answers E = 1 for it, or NULL when it does itself */
-    const char *parameter_convention; /* "with_embedding" or "non_embedding" */
-    double experts;                   /* the E it holds for, or 0 when E is a variable */
-    const struct shape *shape;
+    const char *parameter_convention;            /* "with_embedding" or "non_embedding" */
+    double experts;                              /* the E it holds for, or 0 when E is a variable */
+    const struct shape *shape;                   /* never NULL */
     double coefficient[LAW_MAX_COEFFICIENTS];    /* natural values, descriptor order */
     double standard_error[LAW_MAX_COEFFICIENTS]; /* 0 where none was published */
     double interval[LAW_MAX_COEFFICIENTS][2];    /* published 95 % intervals; 0,0 where none */
