@@ -442,6 +442,8 @@ static double independence(const struct law *law, const double *c, const bool *i
         }
         for (size_t i = 0; i < runs; i++)
             after += column[kept][i] * column[kept][i];
+        if (!(after > 0))
+            return 0;
         for (size_t i = 0; i < runs; i++)
             column[kept][i] /= sqrt(after);
         least = fmin(least, sqrt(after / before));
