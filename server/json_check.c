@@ -201,9 +201,9 @@ static void fail_repeated(struct check *check, const struct key *a, const struct
     char pointer[POINTER_BYTES];
     const struct key *later = a->text > b->text ? a : b;
     write_pointer(check, later, pointer);
-    check->code =
-        err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
-                "is given more than once (byte offset %zu)", (size_t)(later->text - check->text));
+    check->code = err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
+                          "is given more than once (byte offset %zu)",
+                          (size_t)(later->text - 1 - check->text));
 }
 
 /* Few names are compared pair by pair, many are sorted first; either way the cost is bounded. */
@@ -255,9 +255,9 @@ static enum err_code check_member(struct check *check, size_t first_key)
     else
         code = check_string(check, &key);
     if (code == ERR_OK && key.length > JSON_KEY_BYTES_MAX)
-        code = fail(check, key.text, "a name is longer than %d bytes", JSON_KEY_BYTES_MAX);
+        code = fail(check, key.text - 1, "a name is longer than %d bytes", JSON_KEY_BYTES_MAX);
     if (code == ERR_OK && check->n_keys - first_key >= JSON_KEYS_MAX)
-        code = fail(check, key.text, "an object has more than %d members", JSON_KEYS_MAX);
+        code = fail(check, key.text - 1, "an object has more than %d members", JSON_KEYS_MAX);
     if (code == ERR_OK)
         code = add_key(check, key);
     check->depth++;
