@@ -21,7 +21,7 @@ const AXES = {
   tokens: { name: 'tokens', format: text.shortCount },
 };
 
-const known = { studies: [], fits: [], laws: new Map(), fit: new Map() };
+const known = { studies: [], fits: [], laws: new Map(), fit: new Map() }; /* laws by name, fit by id */
 let shown = null; /* {plan, curve, unit} on the page */
 let asking = null; /* the AbortController of the question under way */
 
@@ -67,27 +67,26 @@ function readAddress() {
   byId('y-log').checked = y === 'log';
 }
 
-/* The first study with a fit of its own runs, else what the API itself would take. */
+/* The study fitted last, else what the API itself would take. */
 function defaultFit() {
-  const own = known.fits.filter((fit) => fit.study && fit.status === 'finished').at(-1);
+  const own = known.fits.filter((fit) => fit.status === 'finished').at(-1);
   return own ? `study=${own.study}` : 'fit=joint-2025';
 }
 
-const isPreset = (fit) => fit.provenance === 'published' || fit.provenance === 'composed';
-
+/* Every study with its newest fits, then what was published; only laws that can plan. */
 function fillFits() {
   const option = (value, words) => el('option', { value }, words);
   const groups = known.studies.map((study) => {
-    const fits = known.fits.filter((fit) => fit.study === study.id && !isPreset(fit) && fit.status === 'finished');
+    const fits = known.fits.filter((fit) =>
+      fit.study === study.id && fit.status === 'finished' && known.laws.get(fit.law)?.plans);
     return el('optgroup', { label: `Study ${study.id}` },
       option(`study=${study.id}`, `${study.id}: ${fits.length ? 'its current fit' : 'no fit yet, published coefficients'}`),
       fits.slice(-FITS_SHOWN).reverse().map((fit) => option(`fit=${fit.id}`,
         `${study.id} #${fit.id}: ${fit.law}, ${fit.points} runs${fit.label ? `, ${fit.label}` : ''}`)));
   });
-  const presets = known.fits.filter(isPreset);
+  const presets = [...known.laws.values()].filter((law) => law.plans).flatMap((law) => law.presets);
   byId('fit').replaceChildren(...groups,
-    el('optgroup', { label: 'Published' },
-      presets.map((fit) => option(`fit=${fit.id}`, `${fit.id}${fit.provenance === 'composed' ? ' (composed)' : ''}`))));
+    el('optgroup', { label: 'Published' }, presets.map((id) => option(`fit=${id}`, id))));
 }
 
 function clearErrors() {
@@ -118,9 +117,7 @@ function showProblem(problem) {
 
 async function describeFit(id) {
   if (!known.fit.has(id)) {
-    const fit = await get(`v1/fits/${encodeURIComponent(id)}`);
-    if (!known.laws.has(fit.law)) known.laws.set(fit.law, await get(`v1/laws/${fit.law}`));
-    known.fit.set(id, fit);
+    known.fit.set(id, await get(`v1/fits/${encodeURIComponent(id)}`));
   }
   const fit = known.fit.get(id);
   return [fit, known.laws.get(fit.law)];
@@ -238,7 +235,8 @@ function changed(delay) {
 }
 
 async function load() {
-  [known.studies, known.fits] = await Promise.all([getAll('v1/studies'), getAll('v1/fits')]);
+  const [studies, fits, laws] = await Promise.all(['v1/studies', 'v1/fits', 'v1/laws'].map(getAll));
+  Object.assign(known, { studies, fits, laws: new Map(laws.map((law) => [law.name, law])) });
   fillFits();
   readAddress();
   const version = await get('v1/version');
