@@ -6,8 +6,7 @@
 
 #include "server/snapshot.h"
 
-/* The architecture behind a fit of one's own runs: K's for its own law, J's for all others. */
-static struct shape shape_of_runs(const struct law *law, const struct study *study)
+struct shape snapshot_shape_of_runs(const struct law *law, const struct study *study)
 {
     const struct shape *shape =
         strcmp(law->name, "fine-grained") == 0 ? &shape_fine_grained : &shape_joint;
@@ -28,7 +27,7 @@ static struct plan_model model_of_record(const struct law *law, const struct fit
     struct plan_model model = {
         .law = law,
         .coefficient = record->coefficient,
-        .shape = shape_of_runs(law, study),
+        .shape = snapshot_shape_of_runs(law, study),
         .fixed_experts = fixed_experts(law, record),
         .n_draws = record->n_draws,
         .draws = record->draws,

@@ -47,6 +47,10 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
                                              const struct study *study, const struct law *law);
 
+/* The shape taken for a fit of a study's runs: K's for its own law, J's for all others, counted by
+ * the study's convention. */
+struct shape snapshot_shape_of_runs(const struct law *law, const struct study *study);
+
 /* A fit or a preset, whichever `fit=` meant. */
 struct model_choice {
     const struct law *law;
