@@ -1,0 +1,232 @@
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/http_loop.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/process.h"
+
+enum MHD_Result connection_admit(void *cls, const struct sockaddr *address, socklen_t length)
+{
+    struct loop *loop = cls;
+
+    (void)length;
+    if (peers_enter(loop->http->peers, address))
+        return MHD_YES;
+    metrics_refused(loop->app->metrics, loop->index);
+    return MHD_NO;
+}
+
+static void write_peer(struct connection *connection)
+{
+    const struct sockaddr_storage *address = &connection->address;
+    const void *bytes = address->ss_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                            : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+
+    if (inet_ntop(address->ss_family, bytes, connection->peer, sizeof connection->peer) == NULL)
+        connection->peer[0] = '\0';
+}
+
+static struct connection *connection_open(struct loop *loop, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *address =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL)
+        return NULL;
+    connection->fd = fd->connect_fd;
+    connection->phase = PHASE_FRESH;
+    connection->since_us = process_monotonic_us();
+    memcpy(&connection->address, address->client_addr,
+           address->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                      : sizeof(struct sockaddr_in6));
+    write_peer(connection);
+    connection->next = loop->connections;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    loop->connections = connection;
+    metrics_connection(loop->app->metrics, loop->index, +1);
+    return connection;
+}
+
+/* Keeps a copy of the socket open for what the client still sends: see drain_lingering. */
+static void linger(struct loop *loop, const struct connection *connection)
+{
+    int fd;
+
+    if (loop->n_lingering == LOOP_LINGERING_MAX)
+        return;
+    fd = dup(connection->fd);
+    if (fd < 0)
+        return;
+    shutdown(fd, SHUT_WR);
+    loop->lingering[loop->n_lingering++] =
+        (struct lingerer){.fd = fd, .until_us = loop->now_us + LOOP_LINGER_MS * 1000};
+}
+
+static void connection_close(struct loop *loop, struct connection *connection)
+{
+    if (connection->lingers)
+        linger(loop, connection);
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        loop->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    peers_leave(loop->http->peers, (const struct sockaddr *)&connection->address);
+    metrics_connection(loop->app->metrics, loop->index, -1);
+    free(connection);
+}
+
+void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
+                       enum MHD_ConnectionNotificationCode code)
+{
+    struct loop *loop = cls;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = connection_open(loop, mhd);
+        if (*context == NULL) /* without memory: exchange_begin will refuse it */
+            peers_leave(
+                loop->http->peers,
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    } else if (*context != NULL) {
+        connection_close(loop, *context);
+        *context = NULL;
+    }
+}
+
+/* How many bytes the socket has received; 0 where the kernel does not tell. */
+static uint64_t bytes_received(int fd)
+{
+    struct tcp_info info = {.tcpi_bytes_received = 0};
+    socklen_t length = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_bytes_received
+                                                                      : 0;
+}
+
+/* libmicrohttpd does not tell when a header begins to arrive, but the kernel counts bytes: if the
+ * count has grown since a waiting connection was first looked at, a header is on its way. */
+static void look_for_header(struct connection *connection, int64_t now_us)
+{
+    uint64_t received = bytes_received(connection->fd);
+
+    if (connection->phase == PHASE_FRESH && received > 0) {
+        connection->phase = PHASE_RECEIVING; /* since it was accepted */
+    } else if (!connection->bytes_known) {
+        connection->bytes_known = true;
+        connection->bytes_received = received;
+    } else if (received != connection->bytes_received) {
+        connection->phase = PHASE_RECEIVING;
+        connection->since_us = now_us;
+    }
+}
+
+static void log_cut(struct loop *loop, const struct connection *connection, const char *id,
+                    const char *detail)
+{
+    const struct exchange *exchange = connection->exchange;
+    struct log_line line;
+
+    log_begin(&line, loop->app->log, LOG_WARN, "request failed");
+    log_text(&line, "request_id", id);
+    log_integer(&line, "status", 408);
+    log_text(&line, "code", err_name(ERR_TIMEOUT));
+    log_text(&line, "path", exchange != NULL ? exchange->uri : NULL);
+    log_text(&line, "peer", connection->peer);
+    log_integer(&line, "duration_us", loop->now_us - connection->since_us);
+    log_text(&line, "detail", detail);
+    log_end(&line);
+}
+
+/* libmicrohttpd takes no reply while a request is still arriving, and has written nothing yet:
+ * the refusal goes straight to the socket. */
+static void send_timeout(struct loop *loop, const struct connection *connection)
+{
+    static const char detail[] = "the request did not arrive within the deadline";
+    char id[CALL_ID_BYTES], body[512], text[1024];
+    int body_length, length;
+
+    exchange_id(loop, id);
+    body_length =
+        snprintf(body, sizeof body,
+                 "{\"type\":\"/docs#%s\",\"title\":\"%s\",\"status\":408,\"detail\":"
+                 "\"%s\",\"code\":\"%s\",\"request_id\":\"%s\"}",
+                 err_name(ERR_TIMEOUT), err_title(ERR_TIMEOUT), detail, err_name(ERR_TIMEOUT), id);
+    length = snprintf(text, sizeof text,
+                      "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+                      "Content-Type: application/problem+json\r\nX-Request-Id: %s\r\n"
+                      "Cache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s",
+                      id, body_length, body);
+    if (length > 0 && (size_t)length < sizeof text)
+        send(connection->fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    log_cut(loop, connection, id, detail);
+}
+
+/* libmicrohttpd then reads the end of the connection and closes it. */
+static void cut(struct connection *connection)
+{
+    connection->phase = PHASE_CUT;
+    shutdown(connection->fd, SHUT_RDWR);
+}
+
+/* How many bytes the phase has moved: they earn time on top of the deadline. */
+static uint64_t moved_bytes(const struct connection *connection)
+{
+    const struct exchange *exchange = connection->exchange;
+
+    if (exchange == NULL)
+        return 0;
+    if (connection->phase == PHASE_RECEIVING)
+        return exchange->call.request.body_length;
+    return exchange->call.reply.stream != NULL ? exchange->sent_bytes : exchange->call.reply.length;
+}
+
+static void check_deadline(struct loop *loop, struct connection *connection)
+{
+    const struct options *options = &loop->app->options;
+    int64_t elapsed_ms = (loop->now_us - connection->since_us) / 1000;
+    int64_t allowed_ms = options->request_deadline_ms;
+
+    switch (connection->phase) {
+    case PHASE_FRESH:
+        if (elapsed_ms > allowed_ms)
+            cut(connection);
+        break;
+    case PHASE_IDLE:
+        if (elapsed_ms > options->idle_ms)
+            cut(connection);
+        break;
+    case PHASE_RECEIVING:
+        if (elapsed_ms > allowed_ms + (int64_t)(moved_bytes(connection) / LOOP_BYTES_PER_MS)) {
+            send_timeout(loop, connection);
+            cut(connection);
+        }
+        break;
+    case PHASE_ANSWERING:
+    case PHASE_CUT:
+        break;
+    case PHASE_SENDING:
+        if (elapsed_ms > allowed_ms + (int64_t)(moved_bytes(connection) / LOOP_BYTES_PER_MS))
+            cut(connection);
+        break;
+    }
+}
+
+void connection_sweep(struct loop *loop)
+{
+    for (struct connection *at = loop->connections; at != NULL; at = at->next) {
+        if (at->phase == PHASE_FRESH || at->phase == PHASE_IDLE)
+            look_for_header(at, loop->now_us);
+        check_deadline(loop, at);
+    }
+}
