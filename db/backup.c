@@ -1,6 +1,8 @@
 #include "db/backup.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +43,7 @@ static enum err_code check_copy(sqlite3 *db, struct err *err)
 
 static enum err_code write_copy(struct store *store, const char *path, struct err *err)
 {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     sqlite3 *copy = NULL;
     int rc = sqlite3_open_v2(path, &copy, flags, store->vfs);
     enum err_code code;
@@ -49,8 +51,23 @@ static enum err_code write_copy(struct store *store, const char *path, struct er
     code = rc == SQLITE_OK ? copy_pages(store->db, copy, err) : handle_translate(copy, rc, err);
     if (code == ERR_OK)
         code = check_copy(copy, err);
+    if (code != ERR_OK)
+        err_prefix(err, "cannot write %s: ", path);
     sqlite3_close(copy);
     return code;
+}
+
+/* An empty file in place of what an attempt that was cut short may have left. */
+static enum err_code create_empty(const char *path, struct err *err)
+{
+    int fd = -1;
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return lock_fail(errno, "create", path, err);
+    close(fd);
+    return ERR_OK;
 }
 
 /* Gives the finished copy its name, refusing an existing one in the same act: link, not rename. */
@@ -83,14 +100,14 @@ static enum err_code make(struct store *store, const char *path,
     if (!temporary)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     snprintf(temporary, size, "%s.partial", path);
-    if (unlink(temporary) != 0 && errno != ENOENT) /* of an attempt that was cut short */
-        code = lock_fail(errno, "create", temporary, err);
-    else
+    code = create_empty(temporary, err);
+    if (code == ERR_OK) {
         code = write_copy(store, temporary, err);
-    if (code == ERR_OK)
-        code = name(temporary, path, err);
-    if (code != ERR_OK)
-        unlink(temporary);
+        if (code == ERR_OK)
+            code = name(temporary, path, err);
+        if (code != ERR_OK)
+            unlink(temporary);
+    }
     free(temporary);
     return code;
 }
@@ -104,7 +121,8 @@ enum err_code store_backup(struct store *store, const char *path, struct err *er
 {
     struct stat status;
 
-    if (lstat(path, &status) == 0) /* before the work; name_new asks again */
+    assert(!store->in_transaction); /* what is not committed would be copied too */
+    if (lstat(path, &status) == 0)  /* before the work; name_new asks again */
         return lock_fail(EEXIST, "create", path, err);
     return make(store, path, name_new, err);
 }
