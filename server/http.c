@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "server/http_loop.h"
@@ -139,6 +140,8 @@ enum err_code http_open(struct app *app, struct http **ret, struct err *err)
         loop->app = app;
         loop->index = i;
         loop->listener = -1;
+        if (getrandom(&loop->serial, sizeof loop->serial, 0) < 0)
+            loop->serial = ((uint64_t)getpid() << 32) + i;
         loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     }
     code = peers_open((size_t)options->max_connections, (size_t)options->max_connections_per_ip,

@@ -127,14 +127,14 @@ void problem_reply(struct call *call, enum err_code code)
     if (reply->stream != NULL && reply->stream->close != NULL)
         reply->stream->close(reply->stream->ctx);
     keep_headers(reply);
-    *reply = (struct reply){
-        .no_store = true,
-        .n_headers = reply->n_headers,
-        .status = problem_status(code),
-        .content_type = "application/problem+json",
-        .body = no_memory,
-        .length = sizeof no_memory - 1,
-    };
+    reply->status = problem_status(code);
+    reply->content_type = "application/problem+json";
+    reply->body = no_memory;
+    reply->length = sizeof no_memory - 1;
+    reply->gzip = NULL;
+    reply->etag = NULL;
+    reply->stream = NULL;
+    reply->no_store = true;
     if (write_document(call, code, &text, &length) == ERR_OK) {
         reply->body = text;
         reply->length = length;
