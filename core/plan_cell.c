@@ -8,6 +8,9 @@ static const double limit_tolerance = 1e-12;
 /* Beyond any use, and low enough that a polynomial at three times its root does not overflow. */
 static const double value_max = 1e305;
 
+/* Newton's method needs some ten steps, rounding at the end one or two ulps. */
+enum { NEWTON_MAX = 100, NUDGES_MAX = 4 };
+
 double plan_poly_at(const struct plan_poly *poly, double d_model)
 {
     return d_model * (poly->c1 + d_model * (poly->c2 + d_model * poly->c3));
@@ -30,7 +33,7 @@ struct plan_moments plan_poly_moments(const struct plan_poly *poly, double d_mod
  * Newton's steps on an increasing convex function only descend, until rounding stops them. */
 double plan_poly_root(const struct plan_poly *poly, double value)
 {
-    double d = INFINITY;
+    double d = PLAN_D_MODEL_ENDLESS;
 
     if (value == INFINITY)
         return INFINITY;
@@ -38,12 +41,12 @@ double plan_poly_root(const struct plan_poly *poly, double value)
         return 0;
     value = fmin(value, value_max);
     if (poly->c3 > 0)
-        d = cbrt(value / poly->c3);
+        d = fmin(d, cbrt(value / poly->c3));
     if (poly->c2 > 0)
         d = fmin(d, sqrt(value / poly->c2));
     if (poly->c1 > 0)
         d = fmin(d, value / poly->c1);
-    while (d > 0) {
+    for (int i = 0; i < NEWTON_MAX && d > 0; i++) {
         double slope = poly->c1 + d * (2 * poly->c2 + 3 * d * poly->c3);
         double next = d - (plan_poly_at(poly, d) - value) / slope;
 
@@ -51,7 +54,7 @@ double plan_poly_root(const struct plan_poly *poly, double value)
             break;
         d = next;
     }
-    while (d > 0 && plan_poly_at(poly, d) > value)
+    for (int i = 0; i < NUDGES_MAX && plan_poly_at(poly, d) > value; i++)
         d = nextafter(d, 0);
     return d;
 }
@@ -70,13 +73,13 @@ static double d_by_tokens_per_param(const struct plan_cell *cell, double compute
     double inference =
         SHAPE_INFERENCE_FLOPS_PER_PARAM * fmin(cell->limits->inference_tokens, value_max);
     double lead = tokens_per_param * flops->c3 * active->c3;
-    double d = pow(compute_flops / lead, 1.0 / 6);
+    double d = fmin(PLAN_D_MODEL_ENDLESS, pow(compute_flops / lead, 1.0 / 6));
 
     if (inference > 0)
         d = fmin(d, plan_poly_root(active, compute_flops / inference));
     if (active->c1 > 0)
         d = fmin(d, sqrt(compute_flops / (tokens_per_param * flops->c1 * active->c1)));
-    while (d > 0) {
+    for (int i = 0; i < NEWTON_MAX && d > 0; i++) {
         struct plan_moments f = plan_poly_moments(flops, d), n = plan_poly_moments(active, d);
         double train = f.value * tokens_per_param * n.value, infer = inference * n.value;
         double slope = (train * (f.elasticity + n.elasticity) + infer * n.elasticity) / d;

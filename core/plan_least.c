@@ -6,9 +6,7 @@
 
 enum { NEWTON_MAX = 100 };
 
-/* The global search ends here where no limit does, with N near 1e300: an optimum at this end is
- * none. */
-static const double d_model_endless = 1e100;
+/* Of tokens, as PLAN_D_MODEL_ENDLESS of d_model. */
 static const double tokens_endless = 1e250;
 
 /* ---- The balance --------------------------------------------------------------------------------
@@ -244,8 +242,8 @@ static double loss_at(const void *ctx, double x)
 static enum plan_outcome least_loss_global(const struct plan_cell *cell, struct plan_point *ret)
 {
     double d_max = plan_least_d_max(cell), d, x;
-    bool endless = d_max > d_model_endless;
-    double high = log(endless ? d_model_endless : d_max);
+    bool endless = d_max > PLAN_D_MODEL_ENDLESS;
+    double high = log(endless ? PLAN_D_MODEL_ENDLESS : d_max);
 
     if (cell->appetite == PLAN_MORE_TOKENS && plan_cell_tokens_most(cell, cell->d_min) == INFINITY)
         return PLAN_ENDLESS;
@@ -277,7 +275,7 @@ double plan_least_reachable(const struct plan_cell *cell)
     /* Powers of infinity are exact here: N^mu and D^nu are 0. */
     if (cell->unimodal)
         return plan_cell_loss(cell, d, plan_cell_tokens_cap(cell, d));
-    d = fmin(d, d_model_endless);
+    d = fmin(d, PLAN_D_MODEL_ENDLESS);
     return plan_cell_loss(cell, d, fmin(plan_least_tokens(cell, d), tokens_endless));
 }
 
@@ -314,7 +312,7 @@ static enum plan_outcome least_compute_unimodal(const struct plan_cell *cell, do
 {
     const struct path path = {.cell = cell, .equal_loss = true, .target_loss = target_loss};
     struct aim aim = {.cell = cell, .target_loss = target_loss};
-    double d_end = fmin(cell->d_max, d_model_endless), d, tokens, decline;
+    double d_end = fmin(cell->d_max, PLAN_D_MODEL_ENDLESS), d, tokens, decline;
     struct plan_moments size;
 
     if (!(target_loss > cell->slice.c))
@@ -383,7 +381,7 @@ static enum plan_outcome least_cost_global(const struct plan_cell *cell, double 
                                            plan_search_function *cost, struct plan_point *ret)
 {
     const struct aim aim = {cell, target_loss, plan_least_tokens};
-    double d_max = fmin(plan_least_d_max(cell), d_model_endless), x, d, tokens;
+    double d_max = fmin(plan_least_d_max(cell), PLAN_D_MODEL_ENDLESS), x, d, tokens;
     double least = plan_search_least(cost, &aim, log(cell->d_min), log(d_max), &x);
 
     if (least == INFINITY)
@@ -417,7 +415,8 @@ static enum plan_outcome least_memory_unimodal(const struct plan_cell *cell, dou
 
     if (!(excess_at(&aim, log(d)) <= 0)) {
         enum plan_outcome outcome = plan_least_loss(cell, &best);
-        double d_end = outcome == PLAN_FOUND ? best.d_model : fmin(cell->d_max, d_model_endless);
+        double d_end =
+            outcome == PLAN_FOUND ? best.d_model : fmin(cell->d_max, PLAN_D_MODEL_ENDLESS);
 
         if (outcome == PLAN_NOTHING || !(excess_at(&aim, log(d_end)) <= 0))
             return PLAN_NOTHING;
