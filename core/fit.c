@@ -39,7 +39,6 @@ struct work {
     double natural[LAW_MAX_COEFFICIENTS];
     struct arena scratch;
     struct fit_problem problem;
-    struct fit_start start;
     struct fit_polish polish;
     struct fit_found found;
     struct fit_error error;
@@ -106,9 +105,7 @@ static enum err_code prepare(struct work *work, struct fit_result *result, struc
         code = fit_problem_init(&work->problem, options, result->is_free, work->natural, work->obs,
                                 work->count, scratch, err);
     if (code == ERR_OK)
-        code = fit_start_init(&work->start, &work->problem, scratch, err);
-    if (code == ERR_OK)
-        code = fit_identify_rank(options, &work->problem, &work->start, scratch, err);
+        code = fit_identify_rank(options, &work->problem, scratch, err);
     if (code == ERR_OK)
         code = fit_polish_init(&work->polish, &work->problem, true, scratch, err);
     return code;
@@ -116,7 +113,7 @@ static enum err_code prepare(struct work *work, struct fit_result *result, struc
 
 static enum err_code search(struct work *work, struct fit_result *result, struct err *err)
 {
-    enum err_code code = fit_search_run(work->options, &work->problem, &work->start, &work->polish,
+    enum err_code code = fit_search_run(work->options, &work->problem, &work->polish,
                                         &work->scratch, &work->found, err);
 
     if (code != ERR_OK)
@@ -188,8 +185,7 @@ static void describe(struct work *work, struct fit_result *result)
     const struct fit_polish *polish = &work->polish;
 
     (void)fit_problem_evaluate(&work->problem, work->found.z, polish->residual, polish->jacobian);
-    fit_error_set(&work->problem, &work->start, work->found.z, polish->residual, polish->jacobian,
-                  &work->error);
+    fit_error_set(&work->problem, work->found.z, polish->residual, polish->jacobian, &work->error);
     result->condition_number = work->error.condition_number;
     for (size_t i = 0; i < law->n_coefficients; i++) {
         size_t j = work->problem.coordinate[i];

@@ -42,10 +42,9 @@ static void triangulate(double (*rows)[FIT_STRIDE], size_t m, size_t p)
     }
 }
 
-/* The triangle of the weighted Jacobian times `frame`, block by block. */
+/* The triangle of the weighted Jacobian, block by block. */
 static void triangle_of(const struct fit_problem *problem, const double *jacobian,
-                        const struct fit_matrix *frame, const bool *left_out,
-                        double (*rows)[FIT_STRIDE])
+                        const bool *left_out, double (*rows)[FIT_STRIDE])
 {
     size_t p = problem->p, filled = p;
 
@@ -53,14 +52,8 @@ static void triangle_of(const struct fit_problem *problem, const double *jacobia
     for (size_t i = 0; i < problem->n_rows; i++) {
         double root = sqrt(problem->weight[i]);
 
-        for (size_t j = 0; j < p; j++) {
-            double sum = 0.0;
-
-            for (size_t k = 0; k < p && !left_out[j]; k++)
-                if (!left_out[k])
-                    sum += jacobian[i * p + k] * frame->at[k][j];
-            rows[filled][j] = root * sum;
-        }
+        for (size_t j = 0; j < p; j++)
+            rows[filled][j] = left_out[j] ? 0.0 : root * jacobian[i * p + j];
         if (++filled == TRIANGLE_ROWS || i + 1 == problem->n_rows) {
             triangulate(rows, filled, p);
             filled = p;
@@ -108,27 +101,21 @@ static bool decompose(double (*rows)[FIT_STRIDE], size_t p, const double *norm,
 static void find_bounds(const struct fit_problem *problem, const double *z, bool *ret_at_bound)
 {
     for (size_t j = 0; j < problem->p; j++)
-        ret_at_bound[j] = z[j] <= problem->lower[j] || z[j] >= fit_problem_upper(problem, z, j);
+        ret_at_bound[j] = z[j] <= problem->lower[j] || z[j] >= problem->upper[j];
 }
 
-/* (FᵀF)⁻¹ of the frame coordinates, taken back to z. */
-static void covariance_of(const struct fit_matrix *frame, const struct fit_matrix *v,
-                          const double *s, const double *norm, size_t p, struct fit_error *error,
-                          bool *ret_flat)
+/* (JᵀWJ)⁻¹ from the decomposition of its scaled triangle. */
+static void covariance_of(const struct fit_matrix *v, const double *s, const double *norm, size_t p,
+                          struct fit_error *error, bool *ret_flat)
 {
-    struct fit_matrix half = {0}; /* frame·D⁻¹·V·S⁻¹ */
+    struct fit_matrix half = {0}; /* D⁻¹·V·S⁻¹ */
 
     for (size_t j = 0; j < p; j++)
-        for (size_t q = 0; q < p; q++) {
-            bool flat = !(s[q] > flat_share * s[0]);
-
-            for (size_t k = 0; k < p; k++) {
-                double part = norm[k] > 0.0 ? frame->at[j][k] * v->at[k][q] / norm[k] : 0.0;
-
-                half.at[j][q] += flat ? 0.0 : part / s[q];
-                ret_flat[j] = ret_flat[j] ||
-                              (flat && norm[k] > 0.0 && k == j && fabs(v->at[k][q]) > flat_part);
-            }
+        for (size_t q = 0; q < p && norm[j] > 0.0; q++) {
+            if (s[q] > flat_share * s[0])
+                half.at[j][q] = v->at[j][q] / norm[j] / s[q];
+            else if (fabs(v->at[j][q]) > flat_part)
+                ret_flat[j] = true;
         }
     for (size_t i = 0; i < p; i++)
         for (size_t j = 0; j < p; j++) {
@@ -161,12 +148,11 @@ static void set_errors(const struct fit_problem *problem, const double *z, const
     }
 }
 
-void fit_error_set(const struct fit_problem *problem, const struct fit_start *start,
-                   const double *z, const double *residuals, const double *jacobian,
-                   struct fit_error *ret_error)
+void fit_error_set(const struct fit_problem *problem, const double *z, const double *residuals,
+                   const double *jacobian, struct fit_error *ret_error)
 {
     double rows[TRIANGLE_ROWS][FIT_STRIDE], norm[FIT_STRIDE] = {0}, s[FIT_STRIDE] = {0};
-    struct fit_matrix frame, v;
+    struct fit_matrix v;
     bool flat[LAW_MAX_COEFFICIENTS] = {false};
     size_t p = problem->p, active = 0;
 
@@ -181,8 +167,7 @@ void fit_error_set(const struct fit_problem *problem, const struct fit_start *st
         ret_error->error[j] = NAN;
     if (active == 0)
         return;
-    fit_start_frame(start, &frame);
-    triangle_of(problem, jacobian, &frame, ret_error->at_bound, rows);
+    triangle_of(problem, jacobian, ret_error->at_bound, rows);
     for (size_t j = 0; j < p; j++) {
         for (size_t i = 0; i <= j; i++)
             norm[j] += rows[i][j] * rows[i][j];
@@ -191,7 +176,7 @@ void fit_error_set(const struct fit_problem *problem, const struct fit_start *st
     }
     if (!decompose(rows, p, norm, &v, s))
         return;
-    covariance_of(&frame, &v, s, norm, p, ret_error, flat);
+    covariance_of(&v, s, norm, p, ret_error, flat);
     ret_error->condition_number = s[active - 1] > 0.0 ? s[0] / s[active - 1] : INFINITY;
     set_errors(problem, z, flat, ret_error);
 }

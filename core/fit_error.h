@@ -10,7 +10,6 @@
 #define MOEPLAN_CORE_FIT_ERROR_H
 
 #include "core/fit_problem.h"
-#include "core/fit_start.h"
 
 struct fit_error {
     size_t p;
@@ -18,13 +17,12 @@ struct fit_error {
     double variance;                     /* the factor before it; NAN without degrees of freedom */
     double error[LAW_MAX_COEFFICIENTS];  /* standard errors in the transforms, by coordinate; NAN
                                             where at a bound or flat */
-    double condition_number;             /* in the frame of fit_start: the same in any units */
+    double condition_number;             /* of the scaled Jacobian in z: the same in any units */
     bool at_bound[LAW_MAX_COEFFICIENTS]; /* by coordinate */
 };
 
 /* residuals and jacobian are those of z. */
-void fit_error_set(const struct fit_problem *problem, const struct fit_start *start,
-                   const double *z, const double *residuals, const double *jacobian,
-                   struct fit_error *ret_error);
+void fit_error_set(const struct fit_problem *problem, const double *z, const double *residuals,
+                   const double *jacobian, struct fit_error *ret_error);
 
 #endif

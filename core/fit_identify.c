@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fit_start.h"
 #include "core/law_parts.h"
 
 enum { SATURATION_LEVELS = 4, RANK_RUNS_MAX = 2000, RANK_POINTS = 3, LEVELS_MAX = 16 };
@@ -328,8 +329,8 @@ static unsigned dependent_columns(const size_t *order, size_t p, size_t m, doubl
 }
 
 enum err_code fit_identify_rank(const struct fit_options *options,
-                                const struct fit_problem *problem, const struct fit_start *start,
-                                struct arena *arena, struct err *err)
+                                const struct fit_problem *problem, struct arena *arena,
+                                struct err *err)
 {
     const struct fit_problem *some = problem;
     struct fit_problem thin;
@@ -355,7 +356,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     for (size_t point = 0; point < RANK_POINTS && dependent != 0; point++) {
         double z[LAW_MAX_COEFFICIENTS];
 
-        fit_start_draw(start, 0, point, z);
+        fit_start_draw(problem, 0, point, z);
         for (size_t j = 0; j < p; j++)
             if (problem->term[problem->index[j]] != SIZE_MAX)
                 z[j] = 1.0 / (double)problem->law->n_terms;

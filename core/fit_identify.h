@@ -8,7 +8,6 @@
 #define MOEPLAN_CORE_FIT_IDENTIFY_H
 
 #include "core/fit_problem.h"
-#include "core/fit_start.h"
 
 /* Which coefficients are free: the options' holds, E_start and E_max pinned unless the runs hold
  * four values of E. natural gets the values of the others. ERR_INVALID for a `fixed` out of
@@ -24,8 +23,8 @@ enum err_code fit_identify_runs(const struct fit_options *options, const bool *i
 
 /* Errors from the rank of the Jacobian. ERR_NOT_IDENTIFIABLE as above, ERR_NO_MEMORY. */
 enum err_code fit_identify_rank(const struct fit_options *options,
-                                const struct fit_problem *problem, const struct fit_start *start,
-                                struct arena *arena, struct err *err);
+                                const struct fit_problem *problem, struct arena *arena,
+                                struct err *err);
 
 /* The value of a variable in a run; and how many different values the runs hold, counting no
  * further than `most`. */

@@ -73,7 +73,7 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
         }
     for (size_t j = 0; j < p; j++) {
         step->lower[j] = fmin(0.0, problem->lower[j] - z[j]);
-        step->upper[j] = fmax(0.0, fit_problem_upper(problem, z, j) - z[j]);
+        step->upper[j] = fmax(0.0, problem->upper[j] - z[j]);
     }
 }
 
@@ -166,7 +166,12 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         fit_problem_clip(problem, next);
         if (fit_problem_evaluate(problem, next, polish->trial, NULL))
             got = objective(polish, polish->trial, goal->delta);
-        if (!(got < result.objective - 1e-4 * promised)) {
+        if (got < result.objective &&
+            !fit_problem_evaluate(problem, next, polish->residual, polish->jacobian)) {
+            (void)fit_problem_evaluate(problem, z, polish->residual, polish->jacobian);
+            got = INFINITY;
+        }
+        if (!(got < result.objective)) {
             if (++refused > REFUSALS_MAX) {
                 result.stop = FIT_SMALL_STEP;
                 break;
@@ -178,7 +183,6 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         damping = result.objective - got > 0.5 * promised ? damping * 0.1 : damping;
         memcpy(z, next, p * sizeof *z);
         result.objective = got;
-        (void)fit_problem_evaluate(problem, z, polish->residual, polish->jacobian);
     }
     return result;
 }

@@ -3,17 +3,21 @@
 #include <math.h>
 #include <string.h>
 
-/* 1/E_max stays this far (relative) below 1/E_start: at equality Ê no longer depends on E. */
-static const double saturation_margin = 1e-9;
+/* 1/E_max stays this far (relative) below 1/E_start: nearer, the exponents of Ê and the amplitudes
+ * leave the range of a double while the losses stay what they are. */
+static const double saturation_margin = 5e-3;
 
-/* A free E_start with no finite optimum walks off: beyond this the law's Ê has long stopped
- * changing with E for any E that exists. */
-static const double e_start_max = 1e6;
+/* A free E_start without a finite optimum walks off. At this many times the largest E seen, Ê is
+ * proportional to a constant plus E to a percent, and stays so beyond. */
+static const double e_start_most = 100.0;
 
 static void set_bounds(struct fit_problem *problem)
 {
     const struct law *law = problem->law;
+    double largest = 1.0;
 
+    for (size_t i = 0; i < problem->n; i++)
+        largest = fmax(largest, problem->x[i].experts);
     for (size_t j = 0; j < problem->p; j++) {
         const struct law_coefficient *c = &law->coefficients[problem->index[j]];
         double low = c->lower, high = c->upper;
@@ -23,8 +27,15 @@ static void set_bounds(struct fit_problem *problem)
             problem->upper[j] = INFINITY;
             continue;
         }
+        if (problem->index[j] == problem->e_max) {
+            problem->lower[j] = log(saturation_margin);
+            problem->upper[j] = 0.0;
+            continue;
+        }
         if (problem->index[j] == problem->e_start)
-            high = fmin(high, e_start_max);
+            high = fmin(high, e_start_most * largest);
+        if (problem->index[j] == problem->e_start && !problem->is_free[problem->e_max])
+            high = fmin(high, (1.0 - saturation_margin) * problem->fixed[problem->e_max]);
         low = law_to_transform(c->transform, low);
         high = law_to_transform(c->transform, high);
         problem->lower[j] = c->transform == LAW_RECIPROCAL ? high : low;
@@ -40,6 +51,8 @@ static void set_coefficients(struct fit_problem *problem, const bool *is_free,
 
     problem->e_start = law_coefficient_index(law, "E_start");
     problem->e_max = law_coefficient_index(law, "E_max");
+    if (problem->e_start == law->n_coefficients || problem->e_max == law->n_coefficients)
+        problem->e_start = problem->e_max = SIZE_MAX;
     for (size_t i = 0; i < law->n_coefficients; i++) {
         problem->term[i] = SIZE_MAX;
         if (law->coefficients[i].role == LAW_AMPLITUDE) {
@@ -48,12 +61,19 @@ static void set_coefficients(struct fit_problem *problem, const bool *is_free,
         }
         problem->coordinate[i] = SIZE_MAX;
         problem->fixed[i] = natural[i];
+        problem->is_free[i] = is_free[i];
         if (is_free[i]) {
             problem->coordinate[i] = problem->p;
             problem->index[problem->p++] = i;
         }
     }
-    set_bounds(problem);
+}
+
+/* The golden ratio jitters the pick inside each stride: sorted runs are a regular grid of E and D,
+ * which a fixed stride could meet always at the same value. */
+static size_t jittered(size_t i, size_t stride)
+{
+    return i * stride + (size_t)(fmod((double)(i + 1) * 0.6180339887498949, 1.0) * (double)stride);
 }
 
 /* The centre: geometric means, and a value of E half-way in logarithms. */
@@ -106,6 +126,35 @@ static bool allocate(struct fit_problem *problem, struct arena *arena)
     return true;
 }
 
+/* The frame at the fixed saturations or the middle of their boxes. */
+static void set_frame(struct fit_problem *problem)
+{
+    const struct law *law = problem->law;
+    size_t stride = (problem->n + FIT_FRAME_RUNS - 1) / FIT_FRAME_RUNS;
+
+    problem->n_frame_x = problem->n / stride;
+    for (size_t r = 0; r < problem->n_frame_x; r++)
+        problem->frame_x[r] = problem->x[jittered(r, stride)];
+    fit_frame_init(&problem->frame, law);
+    if (!problem->normalised)
+        problem->frame.count = 0;
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        const struct law_coefficient *c = &law->coefficients[i];
+        double low = law_to_transform(c->transform, c->search_lower);
+        double high = law_to_transform(c->transform, c->search_upper);
+
+        problem->place[i] = SIZE_MAX;
+        problem->middle[i] = law_from_transform(c->transform, 0.5 * (low + high));
+        if (problem->coordinate[i] == SIZE_MAX && c->role == LAW_SATURATION)
+            problem->middle[i] = problem->fixed[i];
+        if (problem->coordinate[i] != SIZE_MAX && c->role == LAW_SATURATION)
+            problem->frame_moves = problem->frame.count > 0;
+    }
+    for (size_t o = 0; o < problem->frame.count; o++)
+        problem->place[problem->frame.order[o]] = o;
+    fit_frame_set(&problem->frame, law, problem->middle, problem->frame_x, problem->n_frame_x);
+}
+
 enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_options *options,
                                const bool *is_free, const double *natural, const struct obs *obs,
                                size_t count, struct arena *arena, struct err *err)
@@ -129,10 +178,12 @@ enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_opt
         total += obs[i].weight;
         sum += obs[i].weight * problem->y[i];
     }
+    set_bounds(problem);
     problem->centre = centre_of(problem->x, problem->weight, count);
     problem->shift = problem->normalised ? sum / total : 0.0;
     for (size_t i = 0; i < count; i++)
         problem->y[i] -= problem->shift;
+    set_frame(problem);
     return ERR_OK;
 }
 
@@ -145,10 +196,7 @@ enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, st
     if (!allocate(&thin, arena))
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", thin.n);
     for (size_t i = 0; i < thin.n; i++) {
-        /* The golden ratio jitters the pick inside each stride: sorted runs are a regular grid of
-         * E and D, which a fixed stride could meet always at the same value. */
-        double golden = fmod((double)(i + 1) * 0.6180339887498949, 1.0);
-        size_t pick = i * stride + (size_t)(golden * (double)stride);
+        size_t pick = jittered(i, stride);
 
         thin.x[i] = from->x[pick];
         thin.y[i] = from->y[pick];
@@ -158,33 +206,10 @@ enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, st
     return ERR_OK;
 }
 
-double fit_problem_upper(const struct fit_problem *problem, const double *z, size_t j)
-{
-    size_t start = problem->e_start;
-    double inverse;
-
-    if (start >= problem->law->n_coefficients || problem->e_max >= problem->law->n_coefficients)
-        return problem->upper[j];
-    if (problem->index[j] == problem->e_max) {
-        double e_start = problem->fixed[start];
-
-        if (problem->coordinate[start] != SIZE_MAX)
-            e_start = law_from_transform(problem->law->coefficients[start].transform,
-                                         z[problem->coordinate[start]]);
-        return fmin(problem->upper[j], (1.0 - saturation_margin) / e_start);
-    }
-    if (problem->index[j] == start && problem->coordinate[problem->e_max] == SIZE_MAX) {
-        inverse = 1.0 / problem->fixed[problem->e_max];
-        return fmin(problem->upper[j], law_to_transform(problem->law->coefficients[start].transform,
-                                                        (1.0 - saturation_margin) / inverse));
-    }
-    return problem->upper[j];
-}
-
 void fit_problem_clip(const struct fit_problem *problem, double *z)
 {
     for (size_t j = 0; j < problem->p; j++)
-        z[j] = fmax(problem->lower[j], fmin(z[j], fit_problem_upper(problem, z, j)));
+        z[j] = fmax(problem->lower[j], fmin(z[j], problem->upper[j]));
 }
 
 /* Everything about a point that does not depend on the run. */
@@ -192,56 +217,163 @@ struct point {
     double natural[LAW_MAX_COEFFICIENTS]; /* amplitudes: only the fixed ones are read */
     double factor[LAW_MAX_TERMS];         /* term k contributes factor_k·φ_k to exp(f) */
     double slope[LAW_MAX_TERMS];          /* d factor_k/dz of its own amplitude, 0 when fixed */
-    double centre[LAW_MAX_TERMS];         /* φ_k at the centre, 1 when not normalised */
     double log_slope[LAW_MAX_TERMS][LAW_MAX_COEFFICIENTS]; /* ∂ ln φ_k(centre)/∂coefficient */
-    double chain[LAW_MAX_COEFFICIENTS]; /* d coefficient/dz (d(1/coefficient)/dz = 1) */
+    double chain[LAW_MAX_COEFFICIENTS][LAW_MAX_COEFFICIENTS]; /* ∂coefficient_i/∂z_j */
 };
 
-static void point_searched(const struct fit_problem *problem, const double *z, struct point *point)
+void fit_problem_frame(const struct fit_problem *problem, const double *natural,
+                       struct fit_frame *ret_frame)
 {
-    const struct law *law = problem->law;
+    double at[LAW_MAX_COEFFICIENTS];
 
-    for (size_t i = 0; i < law->n_coefficients; i++) {
+    *ret_frame = problem->frame;
+    if (!problem->frame_moves)
+        return;
+    memcpy(at, problem->middle, sizeof at);
+    for (size_t i = 0; i < problem->law->n_coefficients; i++)
+        if (problem->law->coefficients[i].role == LAW_SATURATION)
+            at[i] = natural[i];
+    fit_frame_set(ret_frame, problem->law, at, problem->frame_x, problem->n_frame_x);
+}
+
+static void exponents_at(const struct fit_problem *problem, const double *z, double *natural,
+                         struct fit_frame *ret_frame)
+{
+    double effect[LAW_MAX_COEFFICIENTS] = {0};
+
+    fit_problem_frame(problem, natural, ret_frame);
+    for (size_t o = 0; o < ret_frame->count; o++)
+        if (problem->is_free[ret_frame->order[o]])
+            effect[o] = z[problem->coordinate[ret_frame->order[o]]];
+    fit_frame_exponents(ret_frame, problem->is_free, effect, natural);
+}
+
+/* Natural values of everything but amplitudes and exponents of the frame. */
+static void plain_at(const struct fit_problem *problem, const double *z, double *ret_natural)
+{
+    for (size_t i = 0; i < problem->law->n_coefficients; i++) {
         size_t j = problem->coordinate[i];
-        enum law_transform transform = law->coefficients[i].transform;
 
-        point->natural[i] = problem->fixed[i];
-        point->chain[i] = 0.0;
-        if (j == SIZE_MAX || problem->term[i] != SIZE_MAX)
-            continue;
-        point->natural[i] = law_from_transform(transform, z[j]);
-        point->chain[i] = transform == LAW_LN ? point->natural[i] : 1.0;
+        ret_natural[i] = problem->fixed[i];
+        if (j != SIZE_MAX && problem->term[i] == SIZE_MAX && problem->place[i] == SIZE_MAX)
+            ret_natural[i] = law_from_transform(problem->law->coefficients[i].transform, z[j]);
+    }
+    if (problem->e_max != SIZE_MAX && problem->is_free[problem->e_max]) {
+        /* E_start/E_max; the zero keeps its sign out of infinity. */
+        double room = 0.0 - expm1(z[problem->coordinate[problem->e_max]]);
+
+        ret_natural[problem->e_max] = ret_natural[problem->e_start] / room;
     }
 }
 
-static void point_set(const struct fit_problem *problem, const double *z, struct point *point)
+/* ∂(1/E_max)/∂z: E_max follows E_start at a given ln(1 − E_start/E_max). */
+static void e_max_chain(const struct fit_problem *problem, const double *natural,
+                        double (*chain)[LAW_MAX_COEFFICIENTS])
+{
+    double e_start = natural[problem->e_start], share = e_start / natural[problem->e_max];
+    size_t of_start = problem->coordinate[problem->e_start];
+
+    chain[problem->e_max][problem->coordinate[problem->e_max]] = -(1.0 - share) / e_start;
+    if (of_start != SIZE_MAX)
+        chain[problem->e_max][of_start] =
+            -share / (e_start * e_start) * chain[problem->e_start][of_start];
+}
+
+/* How the exponents move with saturation coordinate j, effects kept: by central differences, one
+ * side only at a bound. */
+static void saturation_chain(const struct fit_problem *problem, const double *z, size_t j,
+                             double (*chain)[LAW_MAX_COEFFICIENTS])
+{
+    const double relative = 1e-5;
+    double side[2][LAW_MAX_COEFFICIENTS], at[LAW_MAX_COEFFICIENTS], step[2];
+    struct fit_frame frame;
+
+    for (int s = 0; s < 2; s++) {
+        double h = relative * fmax(fabs(z[j]), 1e-3);
+
+        memcpy(at, z, problem->p * sizeof *at);
+        at[j] += s == 0 ? -h : h;
+        at[j] = fmax(problem->lower[j], fmin(at[j], problem->upper[j]));
+        step[s] = at[j];
+        plain_at(problem, at, side[s]);
+        exponents_at(problem, at, side[s], &frame);
+    }
+    for (size_t i = 0; i < problem->law->n_coefficients && step[1] > step[0]; i++)
+        if (problem->place[i] != SIZE_MAX && problem->is_free[i])
+            chain[i][j] = (side[1][i] - side[0][i]) / (step[1] - step[0]);
+}
+
+void fit_problem_searched(const struct fit_problem *problem, const double *z, double *ret_natural,
+                          double (*ret_chain)[LAW_MAX_COEFFICIENTS])
+{
+    const struct law *law = problem->law;
+    double slopes[LAW_MAX_COEFFICIENTS][LAW_MAX_COEFFICIENTS];
+    struct fit_frame frame;
+
+    plain_at(problem, z, ret_natural);
+    exponents_at(problem, z, ret_natural, &frame);
+    if (ret_chain == NULL)
+        return;
+    memset(ret_chain, 0, LAW_MAX_COEFFICIENTS * sizeof *ret_chain);
+    fit_frame_slopes(&frame, problem->is_free, slopes);
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        size_t j = problem->coordinate[i], o = problem->place[i];
+
+        if (j == SIZE_MAX || problem->term[i] != SIZE_MAX)
+            continue;
+        if (o == SIZE_MAX) {
+            ret_chain[i][j] = law->coefficients[i].transform == LAW_LN ? ret_natural[i] : 1.0;
+            if (i == problem->e_max)
+                e_max_chain(problem, ret_natural, ret_chain);
+            if (problem->frame_moves && law->coefficients[i].role == LAW_SATURATION)
+                saturation_chain(problem, z, j, ret_chain);
+            continue;
+        }
+        for (size_t l = o; l < frame.count; l++)
+            if (problem->is_free[frame.order[l]])
+                ret_chain[i][problem->coordinate[frame.order[l]]] = slopes[o][l];
+    }
+}
+
+/* Terms at the centre beyond this: the exponents have run so far along a valley that the amplitudes
+ * which make up for them are about to leave the range of a double. */
+static const double term_most = 1e250;
+
+bool fit_problem_term_in_range(double term)
+{
+    return term > 1.0 / term_most && term < term_most;
+}
+
+/* False when the point cannot be computed with. */
+static bool point_set(const struct fit_problem *problem, const double *z, bool slopes,
+                      struct point *point)
 {
     const struct law *law = problem->law;
     size_t k_count = law->n_terms, c_count = law->n_coefficients;
     double phi[LAW_MAX_TERMS], dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
     double unit = exp(-problem->shift);
 
-    point_searched(problem, z, point);
+    fit_problem_searched(problem, z, point->natural, slopes ? point->chain : NULL);
     if (problem->normalised)
         law->terms(point->natural, &problem->centre, 1, phi, dphi);
     for (size_t k = 0; k < k_count; k++) {
         size_t i = problem->amplitude[k], j = problem->coordinate[i];
 
-        point->centre[k] = 1.0;
         memset(point->log_slope[k], 0, sizeof point->log_slope[k]);
         if (j == SIZE_MAX) {
             point->factor[k] = problem->fixed[i] * unit;
             point->slope[k] = 0.0;
             continue;
         }
-        if (problem->normalised) {
-            point->centre[k] = phi[k];
+        if (problem->normalised && !fit_problem_term_in_range(phi[k]))
+            return false;
+        point->slope[k] = problem->normalised ? 1.0 / phi[k] : 1.0;
+        if (problem->normalised)
             for (size_t c = 0; c < c_count; c++)
                 point->log_slope[k][c] = dphi[k * c_count + c] / phi[k];
-        }
-        point->slope[k] = 1.0 / point->centre[k];
         point->factor[k] = z[j] * point->slope[k];
     }
+    return true;
 }
 
 void fit_problem_natural(const struct fit_problem *problem, const double *z,
@@ -249,7 +381,11 @@ void fit_problem_natural(const struct fit_problem *problem, const double *z,
 {
     struct point point;
 
-    point_set(problem, z, &point);
+    if (!point_set(problem, z, false, &point)) {
+        for (size_t i = 0; i < problem->law->n_coefficients; i++)
+            ret_coefficients[i] = NAN;
+        return;
+    }
     for (size_t i = 0; i < problem->law->n_coefficients; i++) {
         size_t k = problem->term[i];
 
@@ -262,14 +398,21 @@ void fit_problem_natural(const struct fit_problem *problem, const double *z,
 void fit_problem_point(const struct fit_problem *problem, const double *coefficients, double *ret_z)
 {
     const struct law *law = problem->law;
-    double phi[LAW_MAX_TERMS];
+    double phi[LAW_MAX_TERMS], effect[LAW_MAX_COEFFICIENTS];
+    struct fit_frame frame;
 
+    fit_problem_frame(problem, coefficients, &frame);
+    fit_frame_effects(&frame, coefficients, effect);
     if (problem->normalised)
         law->terms(coefficients, &problem->centre, 1, phi, NULL);
     for (size_t j = 0; j < problem->p; j++) {
         size_t i = problem->index[j], k = problem->term[i];
 
-        if (k == SIZE_MAX)
+        if (problem->place[i] != SIZE_MAX)
+            ret_z[j] = effect[problem->place[i]];
+        else if (i == problem->e_max)
+            ret_z[j] = log1p(-coefficients[problem->e_start] / coefficients[i]);
+        else if (k == SIZE_MAX)
             ret_z[j] = law_to_transform(law->coefficients[i].transform, coefficients[i]);
         else
             ret_z[j] =
@@ -296,19 +439,24 @@ static bool row_of(const struct fit_problem *problem, const struct point *point,
         return true;
     unit = law->response == LAW_LOSS_IS_SUM ? 1.0 / sum : 1.0;
     for (size_t j = 0; j < problem->p; j++) {
-        size_t i = problem->index[j];
+        size_t k = problem->term[problem->index[j]];
+
+        ret_row[j] = k == SIZE_MAX ? 0.0 : unit * point->slope[k] * phi[k];
+    }
+    for (size_t i = 0; i < c_count; i++) {
         double slope = 0.0;
 
-        if (problem->term[i] != SIZE_MAX) {
-            ret_row[j] = unit * point->slope[problem->term[i]] * phi[problem->term[i]];
+        if (problem->coordinate[i] == SIZE_MAX || problem->term[i] != SIZE_MAX)
             continue;
-        }
         for (size_t k = 0; k < k_count; k++)
             slope += point->factor[k] * dphi[k * c_count + i] - part[k] * point->log_slope[k][i];
-        ret_row[j] = unit * slope * point->chain[i];
+        slope *= unit;
+        for (size_t j = 0; j < problem->p; j++)
+            ret_row[j] += slope * point->chain[i][j];
+    }
+    for (size_t j = 0; j < problem->p; j++)
         if (!isfinite(ret_row[j]))
             return false;
-    }
     return true;
 }
 
@@ -321,19 +469,21 @@ static double transformed(const struct fit_problem *problem, const struct point 
     size_t j = problem->coordinate[i], k = problem->term[i];
     double unit = exp(problem->shift), natural, by_ln;
 
+    if (k == SIZE_MAX) {
+        /* The chain is that of the coefficient itself, or of its reciprocal. */
+        for (size_t q = 0; q < problem->p; q++)
+            ret_slopes[q] =
+                transform == LAW_LN ? point->chain[i][q] / point->natural[i] : point->chain[i][q];
+        return law_to_transform(transform, point->natural[i]);
+    }
     memset(ret_slopes, 0, problem->p * sizeof *ret_slopes);
-    ret_slopes[j] = 1.0;
-    if (k == SIZE_MAX)
-        return z[j];
     natural = point->factor[k] * unit;
     by_ln = transform == LAW_LN ? 1.0 : natural;
     ret_slopes[j] = transform == LAW_LN ? 1.0 / z[j] : unit * point->slope[k];
-    for (size_t q = 0; problem->normalised && q < problem->p; q++) {
-        size_t other = problem->index[q];
-
-        if (problem->term[other] == SIZE_MAX)
-            ret_slopes[q] = -by_ln * point->log_slope[k][other] * point->chain[other];
-    }
+    for (size_t other = 0; problem->normalised && other < problem->law->n_coefficients; other++)
+        if (problem->coordinate[other] != SIZE_MAX && problem->term[other] == SIZE_MAX)
+            for (size_t q = 0; q < problem->p; q++)
+                ret_slopes[q] -= by_ln * point->log_slope[k][other] * point->chain[other][q];
     return law_to_transform(transform, natural);
 }
 
@@ -342,7 +492,8 @@ void fit_problem_transformed(const struct fit_problem *problem, const double *z,
 {
     struct point point;
 
-    point_set(problem, z, &point);
+    if (!point_set(problem, z, true, &point))
+        memset(&point, 0, sizeof point);
     for (size_t j = 0; j < problem->p; j++)
         ret_x[j] = transformed(problem, &point, z, problem->index[j], ret_slopes->at[j]);
 }
@@ -376,7 +527,8 @@ bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, do
     double dphi[FIT_BLOCK * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
     struct point point;
 
-    point_set(problem, z, &point);
+    if (!point_set(problem, z, ret_jacobian != NULL || problem->n_priors > 0, &point))
+        return false;
     for (size_t from = 0; from < problem->n; from += FIT_BLOCK) {
         size_t size = problem->n - from < FIT_BLOCK ? problem->n - from : FIT_BLOCK;
 

@@ -9,13 +9,14 @@
  * are taken as they are.
  *
  * Residual rows: n runs, then one per prior: r = y − f(z); prior rows are always squared.
- * Bounds are a box in z, except 1/E_max < 1/E_start, which fit_problem_clip keeps.
+ * Bounds are a box in z.
  * Owns nothing: arrays live in the arena given to fit_problem_init.
  */
 #ifndef MOEPLAN_CORE_FIT_PROBLEM_H
 #define MOEPLAN_CORE_FIT_PROBLEM_H
 
 #include "core/fit.h"
+#include "core/fit_frame.h"
 #include "core/fit_matrix.h"
 
 enum { FIT_BLOCK = 64 /* runs whose terms are computed at a time: stays in cache */ };
@@ -37,7 +38,14 @@ struct fit_problem {
     size_t e_start, e_max; /* descriptor indices, SIZE_MAX when the law has none */
     bool normalised;       /* whether amplitudes are taken at the centre */
     struct law_x centre;
-    double shift; /* mean ln loss, or 0 */
+    double shift;           /* mean ln loss, or 0 */
+    struct fit_frame frame; /* at the fixed saturations, or the middle of their boxes */
+    bool frame_moves;       /* a saturation is free: the frame is that of each point */
+    bool is_free[LAW_MAX_COEFFICIENTS];
+    size_t place[LAW_MAX_COEFFICIENTS];  /* in the frame's order, by descriptor; SIZE_MAX */
+    double middle[LAW_MAX_COEFFICIENTS]; /* natural values the frame is taken at */
+    size_t n_frame_x;
+    struct law_x frame_x[FIT_FRAME_RUNS];
     size_t n_priors;
     struct {
         size_t coefficient;
@@ -58,10 +66,8 @@ enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, st
 /* Moves z into the bounds. */
 void fit_problem_clip(const struct fit_problem *problem, double *z);
 
-/* The upper bound of coordinate j at z. */
-double fit_problem_upper(const struct fit_problem *problem, const double *z, size_t j);
-
-/* z -> natural coefficients and back. Amplitudes may overflow to INFINITY. */
+/* z -> natural coefficients and back. Amplitudes may overflow to INFINITY; all NAN where z cannot
+ * be computed with. */
 void fit_problem_natural(const struct fit_problem *problem, const double *z,
                          double *ret_coefficients);
 void fit_problem_point(const struct fit_problem *problem, const double *coefficients,
@@ -70,6 +76,18 @@ void fit_problem_point(const struct fit_problem *problem, const double *coeffici
 /* The free coefficients in their transforms, and their slopes: ret_slopes.at[j][k] = ∂x_j/∂z_k. */
 void fit_problem_transformed(const struct fit_problem *problem, const double *z, double *ret_x,
                              struct fit_matrix *ret_slopes);
+
+/* Whether a term's value at the centre leaves room for the amplitude that goes with it. */
+bool fit_problem_term_in_range(double term);
+
+/* The frame at the saturations among natural coefficients. */
+void fit_problem_frame(const struct fit_problem *problem, const double *natural,
+                       struct fit_frame *ret_frame);
+
+/* ∂coefficient_i/∂z_j for the coefficients that are not amplitudes (1/coefficient for
+ * LAW_RECIPROCAL), and the natural values of those. */
+void fit_problem_searched(const struct fit_problem *problem, const double *z, double *ret_natural,
+                          double (*ret_chain)[LAW_MAX_COEFFICIENTS]);
 
 /* Residuals and, unless NULL, the Jacobian ∂f/∂z (n_rows × p, row by row). Returns false when a
  * value is not finite (the arrays are then half filled). */

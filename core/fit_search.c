@@ -13,9 +13,11 @@ enum {
     REFINE_RUNS_MAX = 4000, /* up to here the search's last steps use every run */
     STARTS_A_DESCENT = 8,   /* of the starts screened, one in so many descends… */
     DESCENTS_LEAST = 6,
-    AGREE_TO_STOP = 3, /* …unless so many have reached the same best end */
-    ENDS_MAX = 4,      /* distinct ends polished */
-    JUMPS_LEAST = 8,   /* in a row without gain */
+    AGREE_TO_STOP = 3,  /* …unless so many have reached the same best end */
+    ENDS_MAX = 4,       /* distinct ends polished */
+    JUMPS_LEAST = 8,    /* in a row without gain… */
+    JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
+    JUMPS_MOST = 16,    /* …but no more than so many times the least */
     POLISH_STEPS = 200,
 };
 
@@ -39,7 +41,6 @@ struct end {
 struct search {
     const struct fit_options *options;
     const struct fit_problem *problem;
-    const struct fit_start *start;
     struct fit_polish *polish;
     struct varpro screen;
     struct fit_progress progress;
@@ -111,7 +112,7 @@ static enum err_code descend(struct search *search, struct arena *arena, struct 
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu starts", starts);
     search->progress.starts = starts;
     for (size_t s = 0; s < starts; s++) {
-        fit_start_draw(search->start, search->options->seed, s, z);
+        fit_start_draw(search->problem, search->options->seed, s, z);
         all[s].value = varpro_value(&search->screen, z);
         all[s].number = s;
         search->progress.starts_done = s + 1;
@@ -124,7 +125,7 @@ static enum err_code descend(struct search *search, struct arena *arena, struct 
 
         if (s > 0 && search->n_ends > 0 && search->ends[0].hits >= AGREE_TO_STOP)
             break;
-        fit_start_draw(search->start, search->options->seed, all[s].number, z);
+        fit_start_draw(search->problem, search->options->seed, all[s].number, z);
         value = varpro_descend(&search->screen, z, DESCENT_STEPS);
         keep_end(search, z, value);
         search->found->ended++;
@@ -253,12 +254,14 @@ static enum err_code jump_about(struct search *search, struct err *err)
 
     if (search->problem->p == 0 || !spread_at(search, &factor, scale, &sd))
         return ERR_OK;
-    for (size_t k = 0; fruitless < most; k++) {
+    for (size_t k = 0; k < JUMPS_MOST * most; k++) {
         struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
         double z[LAW_MAX_COEFFICIENTS] = {0};
         double length = jump_least + (jump_most - jump_least) * rng_uniform(&rng);
         struct fit_polished got;
 
+        if (fruitless >= most && search->found->agreeing >= JUMPS_AGREEING)
+            break;
         jump(search, &factor, scale, length * sd, &rng, z);
         got = fit_polish_run(search->polish, &goal, z);
         search->found->ended++;
@@ -275,14 +278,14 @@ static enum err_code jump_about(struct search *search, struct err *err)
 }
 
 enum err_code fit_search_run(const struct fit_options *options, const struct fit_problem *problem,
-                             const struct fit_start *start, struct fit_polish *polish,
-                             struct arena *arena, struct fit_found *ret_found, struct err *err)
+                             struct fit_polish *polish, struct arena *arena,
+                             struct fit_found *ret_found, struct err *err)
 {
     struct fit_polish_goal goal = {fit_problem_delta(problem), 1e-13, POLISH_STEPS, true};
     struct fit_problem thin = *problem;
     struct search search = {.options = options,
                             .problem = problem,
-                            .start = start,
+
                             .polish = polish,
                             .found = ret_found};
     struct fit_polished got;

@@ -24,7 +24,7 @@ struct fit_found {
 /* polish belongs to problem (exact). Progress is reported by options' callback. objective is
  * INFINITY when no start had a finite value. ERR_CANCELLED, ERR_NO_MEMORY. */
 enum err_code fit_search_run(const struct fit_options *options, const struct fit_problem *problem,
-                             const struct fit_start *start, struct fit_polish *polish,
-                             struct arena *arena, struct fit_found *ret_found, struct err *err);
+                             struct fit_polish *polish, struct arena *arena,
+                             struct fit_found *ret_found, struct err *err);
 
 #endif

@@ -148,6 +148,23 @@ static void direction(const struct fit_step *step, const struct fit_matrix *full
     }
 }
 
+/* Newton's direction that leaves no bound it is at: a coordinate whose gradient points inwards may
+ * still be carried outwards by the others, and is then held too. */
+static void feasible_direction(const struct fit_step *step, const struct fit_matrix *full,
+                               const double *gradient, const double *d, bool *held, double *ret)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        direction(step, full, gradient, held, ret);
+        for (size_t j = 0; j < step->p; j++)
+            if (!held[j] && ((d[j] <= step->lower[j] && ret[j] < 0.0) ||
+                             (d[j] >= step->upper[j] && ret[j] > 0.0)))
+                held[j] = again = true;
+    }
+}
+
 /* Along `direction` from d until a bound. */
 static double room(const struct fit_step *step, const double *d, const double *direction)
 {
@@ -211,7 +228,7 @@ double fit_step_solve(struct fit_step *step, double *ret_d)
                 hessian.at[j][k] += quadratic.at[j][k];
         }
         hold_bounds(step, d, gradient, held);
-        direction(step, &hessian, gradient, held, move);
+        feasible_direction(step, &hessian, gradient, d, held, move);
         fit_matrix_times(&quadratic, p, move, bend_move);
         for (size_t j = 0; j < p; j++) {
             base += move[j] * bend_d[j];

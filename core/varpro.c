@@ -225,6 +225,21 @@ enum err_code varpro_init(struct varpro *varpro, const struct fit_problem *probl
     return ERR_OK;
 }
 
+/* φ at the centre of the runs, 1 for laws that are not normalised; false where it is out of range.
+ */
+static bool centre_terms(const struct fit_problem *problem, const double *natural, double *ret)
+{
+    bool in_range = true;
+
+    for (size_t k = 0; k < problem->law->n_terms; k++)
+        ret[k] = 1.0;
+    if (problem->normalised)
+        problem->law->terms(natural, &problem->centre, 1, ret, NULL);
+    for (size_t k = 0; k < problem->law->n_terms; k++)
+        in_range = in_range && fit_problem_term_in_range(ret[k]);
+    return in_range;
+}
+
 /* Terms at z, weighted, free ones by column into phi; the residual starts as the target less the
  * fixed terms. ret_free gets the term of each column. Returns how many columns, or SIZE_MAX. */
 static size_t columns(struct varpro *v, const double *natural, bool slopes, size_t *ret_free)
@@ -232,8 +247,10 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
     const struct fit_problem *problem = v->problem;
     const struct law *law = problem->law;
     size_t n = problem->n, k_count = law->n_terms, free_count = 0;
-    double unit = exp(-problem->shift);
+    double unit = exp(-problem->shift), centre[LAW_MAX_TERMS];
 
+    if (!centre_terms(problem, natural, centre))
+        return SIZE_MAX;
     law->terms(natural, problem->x, n, v->work, slopes ? v->gradient_terms : NULL);
     memcpy(v->residual, v->target, n * sizeof *v->residual);
     for (size_t k = 0; k < k_count; k++) {
@@ -247,7 +264,7 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
         }
         ret_free[free_count++] = k;
         for (size_t r = 0; r < n; r++) {
-            column[r] = v->root[r] * v->work[r * k_count + k];
+            column[r] = v->root[r] * (v->work[r * k_count + k] / centre[k]);
             if (!isfinite(column[r]))
                 return SIZE_MAX;
         }
@@ -256,34 +273,41 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
 }
 
 /* The priors on searched coordinates as rows of the search; returns their sum of squares. */
-static double prior_residuals(struct varpro *v, const double *z)
+static double prior_residuals(struct varpro *v, const double *natural)
 {
     const struct fit_problem *problem = v->problem;
     double sum = 0.0;
 
     for (size_t m = 0; m < problem->n_priors; m++) {
-        size_t j = problem->coordinate[problem->prior[m].coefficient];
+        size_t i = problem->prior[m].coefficient;
         double *r = &v->residual[problem->n + m];
 
         *r = 0.0;
-        if (problem->term[problem->index[j]] == SIZE_MAX)
-            *r = sqrt(prior_share) * (problem->prior[m].mean - z[j]) / problem->prior[m].sd;
+        if (problem->term[i] == SIZE_MAX)
+            *r = sqrt(prior_share) *
+                 (problem->prior[m].mean -
+                  law_to_transform(problem->law->coefficients[i].transform, natural[i])) /
+                 problem->prior[m].sd;
         sum += *r * *r;
     }
     return sum;
 }
 
-/* z's amplitudes from those of the columns. */
-static void keep_amplitudes(const struct fit_problem *problem, const double *natural,
+/* z's amplitudes from those of the columns; false where the coefficients themselves leave the range
+ * of a double. */
+static bool keep_amplitudes(const struct fit_problem *problem, const double *natural,
                             const size_t *term, size_t count, const double *a, double *z)
 {
-    double phi[LAW_MAX_TERMS];
+    double centre[LAW_MAX_TERMS];
 
-    if (problem->normalised)
-        problem->law->terms(natural, &problem->centre, 1, phi, NULL);
-    for (size_t c = 0; c < count; c++)
-        z[problem->coordinate[problem->amplitude[term[c]]]] =
-            a[c] * (problem->normalised ? phi[term[c]] : 1.0);
+    if (!centre_terms(problem, natural, centre))
+        return false;
+    for (size_t c = 0; c < count; c++) {
+        z[problem->coordinate[problem->amplitude[term[c]]]] = a[c];
+        if (!isfinite(a[c] / centre[term[c]] * exp(problem->shift)))
+            return false;
+    }
+    return true;
 }
 
 struct inner {
@@ -301,17 +325,16 @@ static bool solve_inner(struct varpro *v, double *z, bool slopes, struct inner *
 {
     const struct fit_problem *problem = v->problem;
 
-    fit_problem_natural(problem, z, ret->natural);
+    fit_problem_searched(problem, z, ret->natural, NULL);
     ret->count = columns(v, ret->natural, slopes, ret->term);
     if (ret->count == SIZE_MAX)
         return false;
     ret->value = varpro_solve(v->phi, v->residual, problem->n, ret->count,
                               problem->law->signed_amplitudes, ret->a, &ret->used);
-    ret->value += prior_residuals(v, z);
+    ret->value += prior_residuals(v, ret->natural);
     if (!isfinite(ret->value))
         return false;
-    keep_amplitudes(problem, ret->natural, ret->term, ret->count, ret->a, z);
-    return true;
+    return keep_amplitudes(problem, ret->natural, ret->term, ret->count, ret->a, z);
 }
 
 double varpro_value(struct varpro *varpro, double *z)
@@ -322,33 +345,48 @@ double varpro_value(struct varpro *varpro, double *z)
 }
 
 /* ∂(Φ·a)/∂z of searched coordinate s into column s of the Jacobian, weighted. */
-static void slope_columns(struct varpro *v, const struct inner *inner)
+static void slope_columns(struct varpro *v, const double *z, const struct inner *inner)
 {
     const struct fit_problem *problem = v->problem;
     const struct law *law = problem->law;
     size_t n = problem->n, k_count = law->n_terms, c_count = law->n_coefficients;
     double factor_of[LAW_MAX_TERMS], unit = exp(-problem->shift);
+    double chain[LAW_MAX_COEFFICIENTS][LAW_MAX_COEFFICIENTS], natural[LAW_MAX_COEFFICIENTS];
+    double centre[LAW_MAX_TERMS];
 
+    fit_problem_searched(problem, z, natural, chain);
     for (size_t k = 0; k < k_count; k++)
         factor_of[k] = problem->fixed[problem->amplitude[k]] * unit;
+    (void)centre_terms(problem, natural, centre);
     for (size_t c = 0; c < inner->count; c++)
-        factor_of[inner->term[c]] = inner->a[c];
-    for (size_t s = 0; s < v->q; s++) {
-        size_t j = v->searched[s], i = problem->index[j];
-        bool is_ln = law->coefficients[i].transform == LAW_LN;
-        double chain = is_ln ? inner->natural[i] : 1.0, *column = v->jacobian + s * v->rows;
+        factor_of[inner->term[c]] = inner->a[c] / centre[inner->term[c]];
+    for (size_t r = 0; r < n; r++) {
+        double row[LAW_MAX_COEFFICIENTS] = {0};
 
-        for (size_t r = 0; r < n; r++) {
+        for (size_t i = 0; i < c_count; i++) {
             double sum = 0.0;
 
+            if (!problem->is_free[i] || problem->term[i] != SIZE_MAX)
+                continue;
             for (size_t k = 0; k < k_count; k++)
                 sum += factor_of[k] * v->gradient_terms[(r * k_count + k) * c_count + i];
-            column[r] = v->root[r] * chain * sum;
+            for (size_t s = 0; s < v->q; s++)
+                row[s] += sum * chain[i][v->searched[s]];
         }
-        for (size_t m = 0; m < problem->n_priors; m++)
-            column[n + m] =
-                problem->prior[m].coefficient == i ? sqrt(prior_share) / problem->prior[m].sd : 0.0;
+        for (size_t s = 0; s < v->q; s++)
+            v->jacobian[s * v->rows + r] = v->root[r] * row[s];
     }
+    for (size_t m = 0; m < problem->n_priors; m++)
+        for (size_t s = 0; s < v->q; s++) {
+            size_t i = problem->prior[m].coefficient;
+            enum law_transform transform = problem->law->coefficients[i].transform;
+            double slope = chain[i][v->searched[s]];
+
+            if (problem->term[i] != SIZE_MAX)
+                slope = 0.0;
+            v->jacobian[s * v->rows + n + m] = sqrt(prior_share) / problem->prior[m].sd *
+                                               (transform == LAW_LN ? slope / natural[i] : slope);
+        }
 }
 
 /* The normal equations of the projected problem: columns of the Jacobian and the residual with the
@@ -361,7 +399,7 @@ static bool normal_equations(struct varpro *v, double *z, struct inner *inner,
 
     if (!solve_inner(v, z, true, inner))
         return false;
-    slope_columns(v, inner);
+    slope_columns(v, z, inner);
     if (columns(v, inner->natural, false, inner->term) == SIZE_MAX)
         return false;
     factor(v->phi, v->residual, n, inner->count, inner->used, &t);
