@@ -1,5 +1,7 @@
 #include "core/architecture.h"
 
+#include <math.h>
+
 void architecture_count(const struct shape *shape, struct architecture *architecture)
 {
     const struct architecture *a = architecture;
@@ -13,4 +15,73 @@ void architecture_count(const struct shape *shape, struct architecture *architec
                              (shape->active_embeddings ? embedding : 0);
     architecture->n_total =
         a->layers * (attention + expert * (a->experts + a->shared_experts)) + embedding;
+}
+
+bool architecture_is_whole(double experts, double granularity)
+{
+    double routed = experts * granularity;
+
+    if (experts == 1)
+        return granularity == 1;
+    return experts > 1 && granularity >= 1 && granularity == floor(granularity) &&
+           routed == floor(routed);
+}
+
+double architecture_multiple(double width)
+{
+    return width >= 8192 ? 256 : width >= 4096 ? 128 : width >= 256 ? 64 : 8;
+}
+
+double architecture_expert_hidden(const struct shape *shape, double d_model, double granularity)
+{
+    double width = shape->ffn_ratio * d_model / granularity;
+    double multiple = architecture_multiple(width);
+
+    return fmax(multiple, multiple * round(width / multiple));
+}
+
+/* Query heads are shared out evenly: the divisor of heads nearest below heads·ratio, or 1. */
+static double kv_heads_of(double heads, double ratio)
+{
+    double kv_heads = fmax(1, round(heads * ratio));
+
+    while (fmod(heads, kv_heads) != 0)
+        kv_heads--;
+    return kv_heads;
+}
+
+struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
+                                      double expert_hidden, double experts, double granularity)
+{
+    double heads = fmax(1, round(d_model / shape->head_dim));
+    struct architecture a = {
+        .layers = layers,
+        .d_model = d_model,
+        .heads = heads,
+        .kv_heads = kv_heads_of(heads, shape->kv_ratio),
+        .head_dim = shape->head_dim,
+        .expert_hidden = expert_hidden,
+        .experts = experts * granularity,
+        .top_k = granularity,
+        .vocabulary = shape->vocabulary,
+        .tied_embeddings = shape->embeddings == 1,
+    };
+
+    architecture_count(shape, &a);
+    return a;
+}
+
+double architecture_kv_elements(const struct architecture *architecture, double kv_tokens)
+{
+    return 2 * architecture->kv_heads * architecture->head_dim * architecture->layers * kv_tokens;
+}
+
+double architecture_flops_per_token(const struct architecture *architecture, bool routing)
+{
+    double flops = SHAPE_TRAIN_FLOPS_PER_PARAM * architecture->n_active;
+
+    if (routing && architecture->experts > 1)
+        flops += SHAPE_ROUTING_FLOPS * architecture->d_model * architecture->experts *
+                 architecture->layers;
+    return flops;
 }

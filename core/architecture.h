@@ -24,4 +24,27 @@ struct architecture {
 /* n_active and n_total of the integers, as the shape counts (router neglected, like the laws). */
 void architecture_count(const struct shape *shape, struct architecture *architecture);
 
+/* Whether E·G experts of which G are chosen can be built: both whole, and G = 1 where E = 1. */
+bool architecture_is_whole(double experts, double granularity);
+
+/* The multiple that matrix hardware likes for a width: 256 from 8192 up, 128 from 4096, 64 below,
+ * where the rounding is at most a few percent; 8 (16 bytes of bf16) for experts narrower than 256.
+ */
+double architecture_multiple(double width);
+
+/* The expert width nearest to the shape's ffn_ratio·d_model/G that is such a multiple. */
+double architecture_expert_hidden(const struct shape *shape, double d_model, double granularity);
+
+/* The integers for whole d_model, layers, expert_hidden, E·G and G: heads of shape.head_dim,
+ * kv_ratio of them (a divisor) for keys and values, no shared experts; counted. tokens and loss are
+ * left 0. */
+struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
+                                      double expert_hidden, double experts, double granularity);
+
+/* Elements of the KV cache for that many cached tokens. */
+double architecture_kv_elements(const struct architecture *architecture, double kv_tokens);
+
+/* Training FLOPs of one token: 6·n_active and, with a router, 14·d_model·experts a layer. */
+double architecture_flops_per_token(const struct architecture *architecture, bool routing);
+
 #endif

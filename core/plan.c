@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/plan_build.h"
 #include "core/plan_draws.h"
 #include "core/plan_near.h"
 #include "core/plan_refusal.h"
@@ -172,6 +173,8 @@ static void configure(const struct plan_question *question, const struct plan_mo
                                                 [LAW_GRANULARITY] = ret->granularity,
                                             },
                                             ret->extrapolates);
+    if (!as_given && question->parts & PLAN_ARCHITECTURE)
+        plan_build(question, model, cell, ret);
 }
 
 void plan_evaluate(const struct plan_question *question, double experts, double granularity,

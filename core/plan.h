@@ -105,7 +105,9 @@ struct plan_configuration {
     unsigned binding; /* bit per plan_limit met to 1e-9 relative */
     size_t n_extrapolates;
     struct plan_extrapolation extrapolates[LAW_VARIABLE_COUNT];
-    bool has_architecture; /* false when no buildable one keeps the limits */
+    bool
+        has_architecture; /* PLAN_ARCHITECTURE was asked for and a buildable one keeps the limits */
+    const char *no_architecture; /* why there is none though asked for; NULL otherwise */
     struct architecture architecture;
 };
 

@@ -1,0 +1,204 @@
+#include "tests/unit/check.h"
+
+#include "core/rng.h"
+#include "tests/unit/core/plan_question.h"
+
+enum { ARENA_BYTES = 1 << 22, ROUNDS = 400 };
+
+static double log_uniform(struct rng *rng, double low, double high)
+{
+    return low * pow(high / low, rng_uniform(rng));
+}
+
+/* Whole, even, and counted here from its parts alone. */
+static void assert_buildable(const struct plan_question *question,
+                             const struct plan_configuration *c)
+{
+    const struct architecture *a = &c->architecture;
+    const struct shape *shape = &question->model.shape;
+    double attention = a->head_dim * (2 * a->heads + 2 * a->kv_heads) * a->d_model;
+    double expert = shape->ffn_matrices * a->d_model * a->expert_hidden;
+    double embedding = shape->embeddings * a->vocabulary * a->d_model;
+    double routed = c->experts * c->granularity;
+
+    assert_near(fmod(a->d_model, 8), 0, 0);
+    assert_near(fmod(a->expert_hidden, 8), 0, 0);
+    assert_near(a->layers, floor(a->layers), 0);
+    assert_true(a->layers >= a->d_model / 64 / 2 && a->layers <= a->d_model / 64 * 2);
+    assert_near(a->experts, routed, 0);
+    assert_near(a->top_k, c->granularity, 0);
+    assert_near(a->n_total, embedding + a->layers * (attention + routed * expert), 1e-15);
+    assert_near(a->n_active,
+                (shape->active_embeddings ? embedding : 0) +
+                    a->layers * (attention + a->top_k * expert),
+                1e-15);
+}
+
+static void assert_within_limits(const struct plan_question *question,
+                                 const struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+    const struct architecture *a = &c->architecture;
+    double cache = 2 * a->kv_heads * a->head_dim * a->layers * limits->kv_tokens;
+    double per_token = 6 * a->n_active;
+
+    if (question->model.law->routing_flops && a->experts > 1)
+        per_token += 14 * a->d_model * a->experts * a->layers;
+    assert_true(per_token * a->tokens + 2 * a->n_active * limits->inference_tokens <=
+                limits->compute_flops * (1 + 1e-15));
+    assert_true((a->n_total + cache) * limits->bytes_per_param <= limits->memory_bytes);
+    assert_true(a->n_total * limits->train_bytes_per_param <= limits->train_memory_bytes);
+    assert_true(a->n_active <= limits->max_n_active);
+    assert_true(a->tokens <= limits->max_tokens);
+    assert_true(a->tokens >= limits->min_tokens_per_param * a->n_active);
+    assert_true(a->tokens <= limits->max_tokens_per_param * a->n_active);
+}
+
+static void assert_own_loss(const struct plan_question *question,
+                            const struct plan_configuration *c)
+{
+    const struct architecture *a = &c->architecture;
+    const struct obs obs = {
+        .n_active = a->n_active,
+        .n_total = a->n_total,
+        .tokens = a->tokens,
+        .experts = c->experts,
+        .granularity = c->granularity,
+    };
+    const struct law_x x = law_x_from_obs(&obs);
+
+    assert_near(a->loss, law_loss(question->model.law, question->model.coefficient, &x), 1e-12);
+}
+
+/* Budgets alone, then budgets with one or two limits that bite. */
+static void architectures_keep_limits_and_lose_little(void **state)
+{
+    struct arena arena;
+    double worst = 0;
+    size_t seen = 0;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    for (size_t p = 0; p < PLANNING_PRESETS; p++) {
+        struct rng rng = rng_stream(21, p);
+
+        for (int round = 0; round < ROUNDS; round++) {
+            struct plan_question question = question_of(planning_presets[p]);
+            struct plan_limits *limits = &question.limits;
+            struct plan_answer answer;
+            struct err err;
+
+            limits->compute_flops = log_uniform(&rng, 1e19, 1e26);
+            if (rng_uniform(&rng) < 0.3)
+                limits->memory_bytes = log_uniform(&rng, 1e9, 1e13);
+            if (rng_uniform(&rng) < 0.3)
+                limits->kv_tokens = log_uniform(&rng, 1e3, 1e6);
+            if (rng_uniform(&rng) < 0.2)
+                limits->train_memory_bytes = log_uniform(&rng, 1e10, 1e14);
+            if (rng_uniform(&rng) < 0.2)
+                limits->max_n_active = log_uniform(&rng, 1e8, 1e12);
+            if (rng_uniform(&rng) < 0.2)
+                limits->inference_tokens = log_uniform(&rng, 1e10, 1e14);
+            if (rng_uniform(&rng) < 0.2)
+                limits->max_tokens = log_uniform(&rng, 1e9, 1e14);
+            if (rng_uniform(&rng) < 0.2)
+                limits->min_tokens_per_param = log_uniform(&rng, 1, 1000);
+            question.parts = PLAN_CANDIDATES | PLAN_ARCHITECTURE;
+            arena_reset(&arena);
+            err_init(&err, &arena);
+            if (plan_solve(&question, &arena, &answer, &err) != ERR_OK)
+                continue;
+            for (size_t i = 0; i < answer.n_candidates; i++) {
+                const struct plan_configuration *c = &answer.candidates[i].configuration;
+
+                if (!answer.candidates[i].feasible || c->d_model < 256)
+                    continue;
+                assert_true(c->has_architecture);
+                assert_buildable(&question, c);
+                assert_within_limits(&question, c);
+                assert_own_loss(&question, c);
+                worst = fmax(worst, c->architecture.loss / c->loss - 1);
+                seen++;
+            }
+        }
+    }
+    arena_release(&arena);
+    print_message("worst loss of %zu architectures: %.3f %% above the continuous optimum\n", seen,
+                  100 * worst);
+    assert_true(seen > 2000);
+    assert_true(worst <= 0.003);
+}
+
+static void architectures_reach_the_target_loss(void **state)
+{
+    static const enum plan_objective objectives[] = {PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY};
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    for (size_t k = 0; k < 2; k++) {
+        for (double target = 2.6; target > 1.9; target -= 0.05) {
+            struct plan_question question = question_of("joint-granular-composed");
+            struct plan_answer answer;
+            const struct architecture *a = &answer.optimum.architecture;
+            struct err err;
+
+            question.objective = objectives[k];
+            question.target_loss = target;
+            question.limits.max_tokens_per_param = 200;
+            question.parts = PLAN_ARCHITECTURE;
+            arena_reset(&arena);
+            err_init(&err, &arena);
+            assert_int_equal(plan_solve(&question, &arena, &answer, &err), ERR_OK);
+            assert_true(answer.optimum.has_architecture);
+            assert_true(a->loss <= target);
+            assert_buildable(&question, &answer.optimum);
+            assert_within_limits(&question, &answer.optimum);
+            /* and hardly more of what is to be least */
+            if (objectives[k] == PLAN_LEAST_MEMORY)
+                assert_true(a->n_total <= answer.optimum.n_total * 1.1);
+            else
+                assert_true(architecture_flops_per_token(a, true) * a->tokens <=
+                            answer.optimum.train_flops * 1.02);
+        }
+    }
+    arena_release(&arena);
+}
+
+static void fractions_of_experts_are_not_built(void **state)
+{
+    static const double experts[] = {2.5}, granularity[] = {1, 2};
+    struct plan_question question = question_of("joint-granular-composed");
+    struct plan_answer answer;
+    struct arena arena;
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    question.limits.compute_flops = 1e21;
+    question.experts = experts;
+    question.n_experts = 1;
+    question.granularity = granularity;
+    question.n_granularity = 1;
+    question.parts = PLAN_ARCHITECTURE;
+    assert_int_equal(plan_solve(&question, &arena, &answer, &err), ERR_OK);
+    assert_false(answer.optimum.has_architecture);
+    assert_non_null(answer.optimum.no_architecture);
+    question.granularity = &granularity[1]; /* 5 experts, 2 of them chosen */
+    assert_int_equal(plan_solve(&question, &arena, &answer, &err), ERR_OK);
+    assert_true(answer.optimum.has_architecture);
+    assert_near(answer.optimum.architecture.experts, 5, 0);
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(architectures_keep_limits_and_lose_little),
+        cmocka_unit_test(architectures_reach_the_target_loss),
+        cmocka_unit_test(fractions_of_experts_are_not_built),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
