@@ -1,20 +1,23 @@
 # moeplan. `make run` and `make test` set up what they need on a fresh Debian 12; `make help` lists
 # the targets.
 #
-# BUILD    where objects go (default build); SAN=address | thread builds with sanitizers
+# BUILD    where objects go (default build); SAN=address | thread | fuzzer builds with sanitizers
 # PREFIX   where `make install` puts the binary, below DESTDIR
 # PORT DB  of `make run` and `make stop`
-# JOBS     how many compilers and test suites run at a time
+# JOBS     how many compilers and test suites run at a time; SECONDS of each target of `make fuzz`
 
 BUILD   ?= build
 SAN     ?=
-CC      ?= gcc
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
 DESTDIR ?=
 PORT    ?= 8080
 DB      ?= moeplan.db
 JOBS    ?= $(shell nproc)
+SECONDS ?= 60
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
 
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes
 CFLAGS ?= -O2 -g
@@ -23,6 +26,8 @@ ifeq ($(SAN),address)
   SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
 else ifeq ($(SAN),thread)
   SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -O1
+else ifeq ($(SAN),fuzzer)
+  SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
 endif
 ifeq ($(CI),true)
   WARN += -Werror
@@ -83,8 +88,29 @@ $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
-.PHONY: units
-units: $(UNIT)
+# Fault tests bring disks that lose power and a malloc that fails (alloc.c, included where it is
+# wanted); sanitizers own malloc, so these are built and run without them too.
+FAULT         := $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%,$(wildcard tests/fault/*_test.c))
+FAULT_SUPPORT := $(filter-out %_test.c %/alloc.c,$(wildcard tests/fault/*.c))
+
+$(BUILD)/tests/fault/%: $(BUILD)/obj/tests/fault/%.o $(call obj,$(FAULT_SUPPORT)) \
+                        $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
+
+# Fuzz targets replay their corpus as tests; `make fuzz` lets libFuzzer search with them.
+FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(BUILD)/obj/tests/fuzz/replay.o)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) \
+                       $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
+
+.PHONY: units faults fuzzers
+units: $(UNIT) $(FAULT) $(FUZZ)
+faults: $(FAULT)
+fuzzers: $(FUZZ)
 .SECONDARY:
 
 # Benchmarks in C: everything there is, and libmicrohttpd for what they are measured against.
@@ -101,7 +127,7 @@ benches: $(BENCH)
 # packages are there before anything is compiled.
 SUBMAKE := $(MAKE) --no-print-directory -j$(JOBS)
 
-.PHONY: help setup run stop test san lint bench install clean
+.PHONY: help setup run stop test san fuzz lint bench install clean
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -118,13 +144,22 @@ stop: ## end the daemon of `make run`
 
 test: ## set up, build with sanitizers, run every test
 	@tools/setup run test
-	@$(SUBMAKE) -s all
+	@$(SUBMAKE) -s all faults
 	@$(SUBMAKE) -s san
 	@$(PYTHON) tests/run.py --jobs $(JOBS) $(TESTS)
 
 san: ## build with ASan + UBSan into build/san and with TSan into build/tsan, tests included
 	@$(SUBMAKE) BUILD=build/san SAN=address all units
 	@$(SUBMAKE) BUILD=build/tsan SAN=thread all
+
+fuzz: ## let libFuzzer search for SECONDS with each fuzz target, from the corpus
+	@tools/setup run fuzz
+	@$(SUBMAKE) -s BUILD=build/fuzz SAN=fuzzer CC=clang fuzzers
+	@for target in $(notdir $(FUZZ)); do \
+		corpus=build/fuzz/corpus/$${target%_fuzz}; mkdir -p $$corpus; \
+		build/fuzz/tests/fuzz/$$target -max_total_time=$(SECONDS) -print_final_stats=1 \
+			$$corpus tests/fuzz/corpus/$${target%_fuzz} || exit 1; \
+	done
 
 lint: ## clang-format, clang-tidy, cppcheck, include rules
 	@tools/setup lint

@@ -1,8 +1,8 @@
 """Runs every suite of the project and adds them up.
 
-A suite is a program that prints TAP: the cmocka executables of build/san/tests, the scripts with a
-`#!` line in tests/lib, wire, browser, fault and fuzz. A
-suite that ends without the plan it announced, with a bad exit status, or too late counts as one
+A suite is a program that prints TAP: the executables of build/san/tests (and of build/tests, where
+faults are injected that a sanitizer would get in the way of), and the scripts with a `#!` line in
+tests/lib, wire and browser. A suite that ends without the plan it announced, with a bad exit status, or too late counts as one
 failure of its own, whatever its other lines say. The last line is `N passed, N failed, N skipped`.
 
 What suites are given in the environment: MOEPLAN_BIN (the daemon to talk to), MOEPLAN_DATA (the
@@ -20,7 +20,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SAN, TSAN = ROOT / 'build/san', ROOT / 'build/tsan'
+PLAIN, SAN, TSAN = ROOT / 'build', ROOT / 'build/san', ROOT / 'build/tsan'
 PYTHON = '/usr/bin/python3'
 LINE = re.compile(r'^(?P<verdict>ok|not ok)\b\s*(?P<number>\d+)?\s*(?:-\s*)?(?P<name>.*)$')
 SKIP = re.compile(r'#\s*skip\b', re.IGNORECASE)
@@ -64,9 +64,10 @@ def scripts(folder):
 
 def find_suites():
     daemon = {'MOEPLAN_BIN': str(SAN / 'moeplan')}
-    suites = [Suite(f'unit {p.relative_to(SAN / "tests")}', [str(p)], 300, daemon)
-              for p in executables(SAN / 'tests')]
-    for kind, timeout_s in (('lib', 60), ('wire', 600), ('browser', 300), ('fault', 600), ('fuzz', 300)):
+    suites = [Suite(f'{name} {p.relative_to(build / "tests")}', [str(p)], 600, daemon)
+              for name, build in (('plain', PLAIN), ('unit', SAN))
+              for p in executables(build / 'tests')]
+    for kind, timeout_s in (('lib', 60), ('wire', 600), ('browser', 300)):
         suites += [Suite(f'{kind} {p.stem}', [PYTHON, str(p)], timeout_s, daemon)
                    for p in scripts(ROOT / 'tests' / kind)]
     # The suites that make threads meet run once more against the ThreadSanitizer build.
