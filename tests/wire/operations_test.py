@@ -11,7 +11,7 @@ from daemon import ROOT, Daemon
 
 backups = tempfile.TemporaryDirectory()
 daemon = Daemon('--backup-dir', backups.name, '--cors-origin', 'https://grafana.example')
-SAMPLE = re.compile(r'^([a-z_]+)(\{[^}]*\})? (\S+)$')
+SAMPLE = re.compile(r'^([a-z_]+)(\{(?:[^"}]|"[^"]*")*\})? (\S+)$')
 
 
 def exposition(accept=None):
@@ -63,8 +63,7 @@ def requests_are_counted_by_route_template():
     _, text = exposition()
     found = samples(text)
     key = 'moeplan_http_requests_total{route="/v1/experiments/{id}",method="GET",status="4xx"}'
-    # The label holds a brace: compare lines, not parsed labels.
-    assert f'{key} 3' in text.splitlines(), text
+    assert found[key] == 3, text
     assert '999' not in text
     assert found['moeplan_http_requests_total{route="none",method="none",status="4xx"}'] == 1
 
@@ -92,9 +91,9 @@ def openmetrics_by_accept_ends_with_eof():
 
 @tap.test
 def metrics_tell_what_is_stored_and_in_flight():
-    before = samples(re.sub(r'\{id\}|\{[a-z]+\}', 'x', exposition()[1]))
+    before = samples(exposition()[1])
     assert daemon.post('/v1/experiments', {**RUN, 'name': 'counted'}).status == 201
-    after = samples(re.sub(r'\{id\}|\{[a-z]+\}', 'x', exposition()[1]))
+    after = samples(exposition()[1])
     assert after['moeplan_experiments'] == before['moeplan_experiments'] + 1
     assert after['moeplan_http_requests_in_flight'] == 1, 'the scrape itself'
     assert after['process_resident_memory_bytes'] > 1e6
