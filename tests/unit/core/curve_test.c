@@ -1,0 +1,157 @@
+#include "core/curve.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/core/plan_question.h"
+
+enum { ARENA_BYTES = 1 << 24 };
+
+static const double *column(const struct curve *curve, const char *name)
+{
+    for (size_t k = 0; k < curve->n_columns; k++)
+        if (strcmp(curve->column[k], name) == 0)
+            return curve->value[k];
+    fail_msg("no column %s", name);
+    return NULL;
+}
+
+static void isoflop_rows_spend_the_budget_and_rise_from_the_optimum(void **state)
+{
+    struct plan_question question = question_of("joint-granular-composed");
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+    double least = INFINITY;
+    size_t optima = 0;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    question.limits.compute_flops = 1e21;
+    assert_int_equal(curve_isoflop(&question, 60, NAN, NAN, &arena, &curve, &err), ERR_OK);
+    assert_int_equal(curve.n_rows, 6 * 61);
+    for (size_t i = 0; i < curve.n_rows; i++) {
+        double e = column(&curve, "experts")[i], g = column(&curve, "granularity")[i];
+        double d = column(&curve, "d_model")[i], tokens = column(&curve, "tokens")[i];
+        struct plan_configuration c;
+
+        plan_evaluate(&question, e, g, d, tokens, &c);
+        assert_near(c.train_flops, 1e21, 1e-12);
+        assert_near(column(&curve, "loss")[i], c.loss, 1e-12);
+        assert_near(column(&curve, "n_active")[i], c.n_active, 1e-12);
+        assert_near(column(&curve, "feasible")[i], 1, 0);
+        assert_true(isnan(column(&curve, "loss_low")[i]));
+        assert_true(column(&curve, "extrapolates")[i] == (c.n_extrapolates > 0));
+        if (i > 0 && column(&curve, "experts")[i - 1] == e)
+            assert_true(column(&curve, "n_active")[i] >= column(&curve, "n_active")[i - 1]);
+        if (i == 0 || column(&curve, "experts")[i - 1] != e)
+            least = INFINITY;
+        least = fmin(least, c.loss);
+        if (column(&curve, "optimum")[i] == 1)
+            optima++;
+    }
+    assert_int_equal(optima, 6);
+    for (size_t i = 0; i < curve.n_rows; i++) /* the last E's least is at its optimum */
+        if (column(&curve, "optimum")[i] == 1 && column(&curve, "experts")[i] == 32)
+            assert_near(column(&curve, "loss")[i], least, 1e-15);
+    arena_release(&arena);
+}
+
+static void isoflop_marks_what_other_limits_forbid(void **state)
+{
+    struct plan_question question = question_of("joint-2025");
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+    size_t feasible = 0, forbidden = 0;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    question.limits.compute_flops = 1e22;
+    question.limits.memory_bytes = 24e9;
+    assert_int_equal(curve_isoflop(&question, 50, 1e9, 1e11, &arena, &curve, &err), ERR_OK);
+    for (size_t i = 0; i < curve.n_rows; i++) {
+        bool fits = column(&curve, "n_total")[i] * 2 <= 24e9 * (1 + 1e-12);
+
+        assert_int_equal(column(&curve, "feasible")[i] == 1, fits);
+        feasible += fits;
+        forbidden += !fits;
+        if (column(&curve, "optimum")[i] == 1)
+            assert_near(column(&curve, "n_total")[i] * 2, 24e9, 1e-9);
+    }
+    assert_true(feasible > 20 && forbidden > 20);
+    arena_release(&arena);
+}
+
+static void isoflop_without_compute_is_refused(void **state)
+{
+    struct plan_question question = question_of("joint-2025");
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    assert_int_equal(curve_isoflop(&question, 50, NAN, NAN, &arena, &curve, &err), ERR_UNBOUNDED);
+    assert_string_equal(err.first->name, "compute");
+    arena_release(&arena);
+}
+
+static void bands_hold_the_draws(void **state)
+{
+    struct plan_question question = question_of("joint-2025");
+    size_t n = question.model.law->n_coefficients;
+    size_t at = law_coefficient_index(question.model.law, "c");
+    double draws[41 * LAW_MAX_COEFFICIENTS];
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < 41; i++) {
+        memcpy(draws + i * n, question.model.coefficient, n * sizeof *draws);
+        draws[i * n + at] += ((double)i - 20) / 1000;
+    }
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    question.limits.compute_flops = 1e22;
+    question.model.draws = draws;
+    question.model.n_draws = 41;
+    assert_int_equal(curve_isoflop(&question, 10, NAN, NAN, &arena, &curve, &err), ERR_OK);
+    for (size_t i = 0; i < curve.n_rows; i++) {
+        double loss = column(&curve, "loss")[i];
+
+        assert_near(column(&curve, "loss_low")[i], loss - 0.018, 1e-12);
+        assert_near(column(&curve, "loss_high")[i], loss + 0.018, 1e-12);
+    }
+    arena_release(&arena);
+}
+
+static void a_full_arena_is_a_clean_error(void **state)
+{
+    struct plan_question question = question_of("joint-2025");
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+
+    (void)state;
+    question.limits.compute_flops = 1e22;
+    arena_init(&arena, 1000);
+    err_init(&err, NULL);
+    assert_int_equal(curve_isoflop(&question, 50, NAN, NAN, &arena, &curve, &err), ERR_NO_MEMORY);
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(isoflop_rows_spend_the_budget_and_rise_from_the_optimum),
+        cmocka_unit_test(isoflop_marks_what_other_limits_forbid),
+        cmocka_unit_test(isoflop_without_compute_is_refused),
+        cmocka_unit_test(bands_hold_the_draws),
+        cmocka_unit_test(a_full_arena_is_a_clean_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
