@@ -1,6 +1,5 @@
 #include "server/dump.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,19 +196,6 @@ static enum err_code dump_begin(struct dump *dump, struct call *call)
     return ERR_OK;
 }
 
-static enum err_code link_rest(struct call *call, const struct dump *dump)
-{
-    const char *last, *cursor;
-
-    if (!dump->more)
-        return ERR_OK;
-    last = arena_printf(&call->arena, "%" PRId64, dump->after);
-    cursor = last != NULL ? page_cursor(&call->arena, PAGE_EXPERIMENTS, last) : NULL;
-    if (cursor == NULL)
-        return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    return page_link(call, cursor);
-}
-
 enum err_code dump_reply(struct call *call, const struct dump_question *question)
 {
     struct dump *dump = arena_calloc(&call->arena, 1, sizeof *dump);
@@ -225,8 +211,8 @@ enum err_code dump_reply(struct call *call, const struct dump_question *question
     while (code == ERR_OK && !dump->ended &&
            (question->limit > 0 || dump->out.length < DUMP_WHOLE_BYTES))
         code = dump_more(dump, call->store, &call->err);
-    if (code == ERR_OK)
-        code = link_rest(call, dump);
+    if (code == ERR_OK && dump->more)
+        code = page_link(call, PAGE_EXPERIMENTS, dump->after);
     if (code != ERR_OK)
         return code;
     if (dump->ended)

@@ -10,6 +10,23 @@
 #include <stddef.h>
 
 #include "db/values.h"
+#include "server/fit_request.h"
+#include "server/out.h"
+
+/* What a finished fit knows of itself. */
+struct fit_facts {
+    const struct fit_request *request;
+    const struct fit_options *options;
+    const struct fit_result *result;
+    const struct obs *obs; /* the runs fitted, in obs_compare order */
+    size_t count;
+    int64_t last_experiment_id;
+    const struct study *study;
+};
+
+/* {"options":…, …, "provenance":…}: the contract's members from options on. The same facts give the
+ * same bytes. */
+void fit_document_write(struct out *out, const struct fit_facts *facts);
 
 /* Walks the top-level members: *at is 0 at the start. False at the end. Names and values are text
  * inside the document, names without their quotes. */

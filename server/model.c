@@ -19,6 +19,11 @@ void model_write_fit(struct out *out, const char *name, const struct model_choic
         out_text(out, name, choice->preset->id);
 }
 
+const char *model_provenance(const struct model_choice *choice)
+{
+    return choice->preset != NULL ? choice->preset->provenance : "fitted";
+}
+
 void model_write_head(struct out *out, const struct model_choice *choice)
 {
     model_write_fit(out, "fit", choice);

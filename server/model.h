@@ -9,9 +9,13 @@
 #include <stddef.h>
 
 #include "server/call.h"
-#include "server/field.h"
 #include "server/out.h"
 #include "server/snapshot.h"
+#include "server/tables.h"
+
+/* Of every `level`. */
+#define LEVEL_DEFAULT 0.9
+#define LEVEL_MAX 0.999999
 
 struct model_query {
     const char *fit, *law, *study;
@@ -38,6 +42,9 @@ enum err_code model_choose(struct call *call, const struct model_query *query,
 
 /* The id of a fit, or the name of a preset, as the member `name`. */
 void model_write_fit(struct out *out, const char *name, const struct model_choice *choice);
+
+/* "published", "composed", or "fitted" for a fit of one's own runs. */
+const char *model_provenance(const struct model_choice *choice);
 
 /* The members fit, law, study. */
 void model_write_head(struct out *out, const struct model_choice *choice);

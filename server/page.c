@@ -18,7 +18,7 @@ static unsigned cursor_check(char list, const char *id)
 }
 
 /* Base64url without padding of: list, two bytes of check, id. */
-const char *page_cursor(struct arena *arena, enum page_list list, const char *id)
+static const char *cursor_write(struct arena *arena, enum page_list list, const char *id)
 {
     unsigned check = cursor_check((char)list, id);
     size_t bytes = strlen(id) + 3, length = 0;
@@ -186,7 +186,7 @@ static void link_escape(struct out *out, const char *text, size_t length, const 
     }
 }
 
-enum err_code page_link(struct call *call, const char *cursor)
+static enum err_code add_link(struct call *call, const char *cursor)
 {
     const char *at = call->request.query, *text;
     size_t length;
@@ -213,18 +213,27 @@ enum err_code page_link(struct call *call, const char *cursor)
     return code;
 }
 
+enum err_code page_link(struct call *call, enum page_list list, int64_t id)
+{
+    const char *last = arena_printf(&call->arena, "%" PRId64, id);
+    const char *cursor = last != NULL ? cursor_write(&call->arena, list, last) : NULL;
+
+    return cursor != NULL ? add_link(call, cursor)
+                          : err_set(&call->err, ERR_NO_MEMORY, "out of memory");
+}
+
 enum err_code page_end(struct page *page)
 {
     const char *cursor = NULL;
     enum err_code code;
 
     if (page->more && page->last != NULL)
-        cursor = page_cursor(&page->call->arena, page->list, page->last);
+        cursor = cursor_write(&page->call->arena, page->list, page->last);
     if (page->more && cursor == NULL)
         return err_set(&page->call->err, ERR_NO_MEMORY, "out of memory");
     out_array_end(&page->out);
     out_text(&page->out, "next_cursor", cursor);
     out_object_end(&page->out);
-    code = page_link(page->call, cursor);
+    code = add_link(page->call, cursor);
     return code == ERR_OK ? answer_out(page->call, 200, &page->out) : code;
 }

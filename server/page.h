@@ -79,9 +79,7 @@ void page_item_id(struct page *page, int64_t id);
 /* Closes the page, adds Link, replies 200. */
 enum err_code page_end(struct page *page);
 
-/* The cursor behind an id, NULL out of memory; and the Link header that leads on to it. For answers
- * that are not JSON. */
-const char *page_cursor(struct arena *arena, enum page_list list, const char *id);
-enum err_code page_link(struct call *call, const char *cursor);
+/* Adds the Link that leads on behind an id. For answers that are not JSON. */
+enum err_code page_link(struct call *call, enum page_list list, int64_t id);
 
 #endif

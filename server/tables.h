@@ -6,6 +6,8 @@
 #ifndef MOEPLAN_SERVER_TABLES_H
 #define MOEPLAN_SERVER_TABLES_H
 
+#include <stddef.h>
+
 #include "server/field.h"
 
 enum {
@@ -13,14 +15,29 @@ enum {
     SELECT_FIELDS = 1,
     STUDIES_DELETE_FIELDS = 1,
     STUDY_FIELDS = 7,
+    LAWS_LIST_FIELDS = 3,
+    FITS_LIST_FIELDS = 5,
+    FIT_FIELDS = 14,
+    RESIDUALS_FIELDS = 4,
     EXPERIMENT_FIELDS = 20,
     EXPERIMENTS_LIST_FIELDS = 5,
     INTAKE_FIELDS = 2,
+    PREDICT_FIELDS = 10,
+    PREDICT_BODY_FIELDS = 5,
+    /* question_fields: rows of curves, then of both, then of plans. */
+    QUESTION_CURVE_ONLY = 4,
+    QUESTION_SHARED = 19,
+    QUESTION_PLAN_ONLY = 3,
+    CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
+    PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
 };
 
 extern const struct field studies_list_fields[], studies_delete_fields[], study_fields[],
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
+extern const struct field fits_list_fields[], fit_fields[], residuals_fields[];
+extern const struct field laws_list_fields[], predict_fields[], predict_body_fields[],
+    question_fields[];
 
 /* The one parameter of a read without any other: struct select_query. */
 extern const struct field select_fields[];

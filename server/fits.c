@@ -1,0 +1,238 @@
+/* fits: the handlers of /v1/fits, but for the POST (fits_post.c) and the residuals. Read from the
+ * snapshot. */
+#include "server/fits.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "db/store.h"
+#include "server/answer.h"
+#include "server/app.h"
+#include "server/fit_document.h"
+#include "server/handlers.h"
+#include "server/page.h"
+#include "server/studies.h"
+#include "server/tables.h"
+#include "server/writer.h"
+
+const char *const fit_members[] = {"id",
+                                   "study",
+                                   "law",
+                                   "label",
+                                   "status",
+                                   "created_at",
+                                   "finished_at",
+                                   "options",
+                                   "coefficients",
+                                   "intervals",
+                                   "points",
+                                   "free_coefficients",
+                                   "objective",
+                                   "rmse_log",
+                                   "mae_log",
+                                   "aicc",
+                                   "bic",
+                                   "stop_reason",
+                                   "starts",
+                                   "starts_agreeing",
+                                   "condition_number",
+                                   "holdout",
+                                   "ranges",
+                                   "data",
+                                   "shape",
+                                   "warnings",
+                                   "provenance",
+                                   NULL};
+
+enum { FIRST_OF_DOCUMENT = 7 }; /* "options" */
+
+struct list_query {
+    struct page_query page;
+    const char *study, *law;
+};
+
+const struct field fits_list_fields[] = {
+    STUDY_FIELD(struct list_query, study),
+    {.name = "law",
+     .kind = FIELD_TEXT,
+     .offset = offsetof(struct list_query, law),
+     .max = 64,
+     .help = "Only fits of this law."},
+    PAGE_FIELDS(struct list_query, page),
+};
+TABLE_IS(fits_list_fields, FITS_LIST_FIELDS);
+
+void fit_write(struct out *out, const struct fit_record *record)
+{
+    const char *name, *value;
+    size_t at = 0, name_length, length;
+
+    out_object_begin(out, NULL);
+    out_integer(out, "id", record->id);
+    out_text(out, "study", record->study);
+    out_text(out, "law", record->law);
+    out_text(out, "label", record->label);
+    out_text(out, "status", fit_status_name(record->status));
+    out_time(out, "created_at", record->created_at_us);
+    if (record->finished_at_us != 0)
+        out_time(out, "finished_at", record->finished_at_us);
+    else
+        out_null(out, "finished_at");
+    if (record->document == NULL || record->document_length == 0)
+        for (size_t i = FIRST_OF_DOCUMENT; fit_members[i] != NULL; i++)
+            out_null(out, fit_members[i]);
+    while (fit_document_next(record, &at, &name, &name_length, &value, &length)) {
+        char member[32];
+
+        if (name_length >= sizeof member)
+            continue;
+        memcpy(member, name, name_length);
+        member[name_length] = '\0';
+        out_raw(out, member, value, length);
+    }
+    out_object_end(out);
+}
+
+static void write_intervals(struct out *out, const struct preset *preset, const struct law *law)
+{
+    out_object_begin(out, "intervals");
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        if (preset->interval[i][0] == preset->interval[i][1])
+            out_null(out, law->coefficients[i].name);
+        else
+            out_numbers(out, law->coefficients[i].name, preset->interval[i], 2);
+    }
+    out_object_end(out);
+}
+
+static void write_ranges(struct out *out, const struct preset *preset)
+{
+    out_object_begin(out, "ranges");
+    for (int v = 0; v < LAW_VARIABLE_COUNT; v++)
+        if (!isnan(preset->range[v].min))
+            out_numbers(out, law_variable_name((enum law_variable)v),
+                        (const double[]){preset->range[v].min, preset->range[v].max}, 2);
+    out_object_end(out);
+}
+
+void fit_write_preset(struct out *out, const struct preset *preset)
+{
+    static const char *const unknown[] = {
+        "free_coefficients", "objective", "rmse_log",        "mae_log",          "aicc",   "bic",
+        "stop_reason",       "starts",    "starts_agreeing", "condition_number", "holdout"};
+    const struct law *law = law_find(preset->law);
+
+    out_object_begin(out, NULL);
+    out_text(out, "id", preset->id);
+    out_null(out, "study");
+    out_text(out, "law", preset->law);
+    out_text(out, "label", preset->label);
+    out_text(out, "status", fit_status_name(FIT_FINISHED));
+    out_null(out, "created_at");
+    out_null(out, "finished_at");
+    out_null(out, "options");
+    out_object_begin(out, "coefficients");
+    for (size_t i = 0; i < law->n_coefficients; i++)
+        out_number(out, law->coefficients[i].name, preset->coefficient[i]);
+    out_object_end(out);
+    write_intervals(out, preset, law);
+    if (preset->points > 0)
+        out_integer(out, "points", (int64_t)preset->points);
+    else
+        out_null(out, "points");
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        out_null(out, unknown[i]);
+    write_ranges(out, preset);
+    out_null(out, "data");
+    out_object_begin(out, "shape");
+    out_text(out, "name", preset->shape->name);
+    out_text(out, "parameter_convention", preset->parameter_convention);
+    out_null(out, "n_total_ratio");
+    out_object_end(out);
+    out_array_begin(out, "warnings");
+    out_object_begin(out, NULL);
+    out_text(out, "code", strcmp(preset->provenance, "composed") == 0 ? "composed" : "published");
+    out_text(out, "detail", arena_printf(out->arena, "%s. %s", preset->source, preset->note));
+    out_object_end(out);
+    out_array_end(out);
+    out_text(out, "provenance", preset->provenance);
+    out_object_end(out);
+}
+
+enum err_code fits_list(struct call *call)
+{
+    struct list_query query = {0};
+    struct field_presence presence;
+    const struct study *study;
+    struct page page;
+    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+
+    if (code == ERR_OK)
+        code = page_begin(&page, call, PAGE_FITS, &query.page, fit_members);
+    if (code != ERR_OK)
+        return code;
+    study = studies_find(call, query.study);
+    if (study == NULL)
+        return call->err.code;
+    if (query.law != NULL && law_find(query.law) == NULL)
+        return err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", query.law);
+    for (size_t i = 0; i < snapshot_fit_count(call->snapshot); i++) {
+        const struct fit_record *record = snapshot_fit_at(call->snapshot, i);
+
+        if (record->id <= page_after_id(&page) || strcmp(record->study, study->id) != 0 ||
+            (query.law != NULL && strcmp(record->law, query.law) != 0))
+            continue;
+        if (!page_wants(&page))
+            break;
+        fit_write(&page.item, record);
+        page_item_id(&page, record->id);
+    }
+    return page_end(&page);
+}
+
+enum err_code fits_read(struct call *call)
+{
+    struct select_query query = {0};
+    struct field_presence presence;
+    const struct fit_record *record = NULL;
+    const struct preset *preset = preset_find(call->path_param[0]);
+    struct out out;
+    int64_t id;
+    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+
+    if (code == ERR_OK)
+        code = answer_select(call, &out, query.fields, fit_members);
+    if (code != ERR_OK)
+        return code;
+    if (answer_id(call->path_param[0], &id))
+        record = snapshot_fit(call->snapshot, id);
+    if (record != NULL)
+        fit_write(&out, record);
+    else if (preset != NULL)
+        fit_write_preset(&out, preset);
+    else
+        return err_set(&call->err, ERR_FIT_NOT_FOUND, "there is no fit '%.100s'",
+                       call->path_param[0]);
+    return answer_out(call, 200, &out);
+}
+
+enum err_code fits_delete(struct call *call)
+{
+    int64_t id;
+    enum err_code code = answer_no_query(call);
+
+    if (code != ERR_OK)
+        return code;
+    if (preset_find(call->path_param[0]) != NULL)
+        return err_set(&call->err, ERR_READ_ONLY, "'%s' is a preset: it cannot be deleted",
+                       call->path_param[0]);
+    if (!answer_id(call->path_param[0], &id))
+        return err_set(&call->err, ERR_FIT_NOT_FOUND, "there is no fit '%.100s'",
+                       call->path_param[0]);
+    code = fit_delete(call->store, id, &call->err);
+    if (code != ERR_OK)
+        return code;
+    writer_touch_fit(call->app->writer, id);
+    return answer_nothing(call);
+}

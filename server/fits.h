@@ -1,0 +1,18 @@
+/* fits: a fit or preset as clients see it. */
+#ifndef MOEPLAN_SERVER_FITS_H
+#define MOEPLAN_SERVER_FITS_H
+
+#include "core/preset.h"
+#include "db/values.h"
+#include "server/out.h"
+
+/* Every member of a fit's object, ended by NULL. */
+extern const char *const fit_members[];
+
+/* The members of a stored fit: those of its row, then those of its document. */
+void fit_write(struct out *out, const struct fit_record *record);
+
+/* The same members of a preset; null where nothing was published. */
+void fit_write_preset(struct out *out, const struct preset *preset);
+
+#endif

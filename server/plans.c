@@ -1,0 +1,234 @@
+/* plans: the handlers of /v1/plan: the best configuration under limits. The hot path: inline, from
+ * the snapshot, straight into the reply. */
+#include <math.h>
+
+#include "server/answer.h"
+#include "server/handlers.h"
+#include "server/question.h"
+#include "server/route.h"
+
+enum { INLINE_WORK = 100000 }; /* draws and solves beyond this go to a reader's thread */
+
+static const char *const plan_members[] = {"fit",          "law",     "study",
+                                           "constraints",  "optimum", "candidates",
+                                           "near_optimal", "dense",   "compute_multiplier",
+                                           "warnings",     NULL};
+
+static void write_architecture(struct out *out, const struct plan_configuration *configuration)
+{
+    const struct architecture *a = &configuration->architecture;
+
+    if (!configuration->has_architecture) {
+        out_null(out, "architecture");
+        return;
+    }
+    out_object_begin(out, "architecture");
+    out_number(out, "layers", a->layers);
+    out_number(out, "d_model", a->d_model);
+    out_number(out, "heads", a->heads);
+    out_number(out, "kv_heads", a->kv_heads);
+    out_number(out, "head_dim", a->head_dim);
+    out_number(out, "expert_hidden", a->expert_hidden);
+    out_number(out, "experts", a->experts);
+    out_number(out, "top_k", a->top_k);
+    out_number(out, "shared_experts", a->shared_experts);
+    out_number(out, "vocabulary", a->vocabulary);
+    out_bool(out, "tied_embeddings", a->tied_embeddings);
+    out_number(out, "n_active", a->n_active);
+    out_number(out, "n_total", a->n_total);
+    out_number(out, "tokens", a->tokens);
+    out_number(out, "loss", a->loss);
+    out_object_end(out);
+}
+
+static void write_members(struct out *out, const struct plan_configuration *c)
+{
+    out_number(out, "experts", c->experts);
+    out_number(out, "granularity", c->granularity);
+    out_number(out, "n_active", c->n_active);
+    out_number(out, "n_total", c->n_total);
+    out_number(out, "d_model", c->d_model);
+    out_number(out, "tokens", c->tokens);
+    out_number(out, "tokens_per_active_param", c->tokens_per_active_param);
+    out_number(out, "loss", c->loss);
+    model_write_interval(out, "loss_interval", c->loss_interval);
+    out_number(out, "train_flops", c->train_flops);
+    out_number(out, "inference_flops", c->inference_flops);
+    out_object_begin(out, "memory_bytes");
+    out_number(out, "weights", c->memory_weights_bytes);
+    out_number(out, "kv_cache", c->memory_kv_cache_bytes);
+    out_number(out, "total", c->memory_total_bytes);
+    out_object_end(out);
+    out_number(out, "train_memory_bytes", c->train_memory_bytes);
+    out_array_begin(out, "binding");
+    for (int limit = 0; limit < PLAN_LIMIT_COUNT; limit++)
+        if (c->binding >> limit & 1)
+            out_text(out, NULL, plan_limit_name((enum plan_limit)limit));
+    out_array_end(out);
+    model_write_extrapolates(out, c->extrapolates, c->n_extrapolates);
+    write_architecture(out, c);
+}
+
+static void write_configuration(struct out *out, const char *name,
+                                const struct plan_configuration *configuration)
+{
+    out_object_begin(out, name);
+    write_members(out, configuration);
+    out_object_end(out);
+}
+
+static void write_candidates(struct out *out, const struct plan_answer *answer)
+{
+    out_array_begin(out, "candidates");
+    for (size_t i = 0; i < answer->n_candidates; i++) {
+        const struct plan_candidate *candidate = &answer->candidates[i];
+
+        out_object_begin(out, NULL);
+        out_bool(out, "feasible", candidate->feasible);
+        if (candidate->feasible) {
+            write_members(out, &candidate->configuration);
+        } else {
+            out_number(out, "experts", candidate->experts);
+            out_text(out, "violated", plan_limit_name(candidate->violated));
+            out_number(out, "least", candidate->least);
+        }
+        out_object_end(out);
+    }
+    out_array_end(out);
+}
+
+static void write_near_optimal(struct out *out, const struct plan_answer *answer)
+{
+    out_array_begin(out, "near_optimal");
+    for (size_t i = 0; i < answer->n_near_optimal; i++) {
+        const struct plan_near_optimal *near = &answer->near_optimal[i];
+
+        out_object_begin(out, NULL);
+        out_number(out, "experts", near->experts);
+        out_number(out, "granularity", near->granularity);
+        out_numbers(out, "n_active", near->n_active, 2);
+        out_number(out, "loss", near->loss);
+        out_object_end(out);
+    }
+    out_array_end(out);
+}
+
+static void write_plan(struct out *out, const struct question_query *query,
+                       const struct model_choice *choice, const struct plan_question *question,
+                       const struct plan_answer *answer)
+{
+    out_object_begin(out, NULL);
+    model_write_head(out, choice);
+    question_write(out, query, question);
+    write_configuration(out, "optimum", &answer->optimum);
+    write_candidates(out, answer);
+    write_near_optimal(out, answer);
+    if (answer->has_dense)
+        write_configuration(out, "dense", &answer->dense);
+    else
+        out_null(out, "dense");
+    out_number(out, "compute_multiplier", answer->compute_multiplier);
+    out_array_begin(out, "warnings");
+    model_write_warnings(out, choice, query->shape == NULL);
+    for (size_t i = 0; i < answer->n_warnings; i++)
+        model_write_warning(out, answer->warnings[i].code, answer->warnings[i].detail);
+    out_array_end(out);
+    out_object_end(out);
+}
+
+/* The parts of the answer that `fields` leaves to be computed. */
+static unsigned wanted_parts(const struct out *out)
+{
+    static const struct {
+        const char *member;
+        unsigned parts;
+    } table[] = {
+        {"optimum", PLAN_ARCHITECTURE | PLAN_INTERVALS},
+        {"candidates", PLAN_CANDIDATES | PLAN_ARCHITECTURE | PLAN_INTERVALS},
+        {"near_optimal", PLAN_NEAR_OPTIMAL},
+        {"dense", PLAN_DENSE | PLAN_ARCHITECTURE | PLAN_INTERVALS},
+        {"compute_multiplier", PLAN_MULTIPLIER},
+    };
+    unsigned parts = 0;
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (out_wants(out, table[i].member))
+            parts |= table[i].parts;
+    return parts;
+}
+
+/* What the second stage needs when the work is too much for the event thread. */
+struct stage {
+    struct question_query query;
+    struct model_choice choice;
+    struct plan_question question;
+    struct out out;
+};
+
+static enum err_code answer_plan(struct call *call, struct stage *stage)
+{
+    struct plan_answer answer;
+    enum err_code code = plan_solve(&stage->question, &call->arena, &answer, &call->err);
+
+    if (call->route->method == METHOD_POST)
+        model_fields_to_pointers(call);
+    if (code != ERR_OK)
+        return code;
+    write_plan(&stage->out, &stage->query, &stage->choice, &stage->question, &answer);
+    return answer_out(call, 200, &stage->out);
+}
+
+static enum err_code answer_later(struct call *call)
+{
+    return answer_plan(call, call->stage);
+}
+
+/* From the decoded query to the answer. */
+static enum err_code plan(struct call *call, const struct question_query *query)
+{
+    struct stage stage = {.query = *query}, *later;
+    enum err_code code = answer_select(call, &stage.out, query->fields, plan_members);
+
+    if (code == ERR_OK)
+        code = question_make(call, &stage.query, &stage.choice, &stage.question);
+    if (code != ERR_OK)
+        return code;
+    stage.question.parts = wanted_parts(&stage.out);
+    if (stage.question.n_experts *
+            (stage.question.n_granularity * 300 + stage.question.model.n_draws) <=
+        INLINE_WORK)
+        return answer_plan(call, &stage);
+    later = arena_alloc(&call->arena, sizeof *later);
+    if (later == NULL)
+        return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
+    *later = stage;
+    if (stage.choice.has_dense)
+        later->question.dense = &later->choice.dense;
+    call->stage = later;
+    call_continue(call, LANE_READER, answer_later);
+    return ERR_OK;
+}
+
+enum err_code plans_get(struct call *call)
+{
+    struct question_query query = question_default();
+    struct field_presence presence;
+    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+
+    return code == ERR_OK ? plan(call, &query) : code;
+}
+
+enum err_code plans_post(struct call *call)
+{
+    struct question_query query = question_default();
+    struct field_presence presence;
+    enum err_code code = answer_no_query(call);
+
+    if (code == ERR_OK)
+        code = answer_body(call, NULL, NULL, &query, &presence);
+    if (code == ERR_OK)
+        code = plan(call, &query);
+    if (code != ERR_OK)
+        model_fields_to_pointers(call);
+    return code;
+}

@@ -1,0 +1,362 @@
+/* predict: the handlers of /v1/predict: the loss a fit expects of one configuration, or of many. */
+#include "core/predict.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "server/answer.h"
+#include "server/fit_document.h"
+#include "server/handlers.h"
+#include "server/model.h"
+#include "server/tables.h"
+
+enum { ITEMS_MAX = 10000 };
+
+/* One configuration; NAN where the request is silent. */
+struct point {
+    double n_active, tokens, experts, granularity, n_total;
+};
+
+enum { POINT_FIELDS = 5 };
+
+struct predict_query {
+    struct point point; /* first, so that its rows decode an item by themselves */
+    struct model_query model;
+    double level;
+    const char *fields;
+};
+
+#define AT(member) offsetof(struct predict_query, member)
+
+const struct field predict_fields[] = {
+    {.name = "n_active",
+     .kind = FIELD_COUNT,
+     .offset = AT(point.n_active),
+     .min_exclusive = true,
+     .unit = "parameters",
+     .help = "Parameters active for one token; required unless the law reads n_total alone and "
+             "that is given."},
+    {.name = "tokens",
+     .kind = FIELD_COUNT,
+     .offset = AT(point.tokens),
+     .min_exclusive = true,
+     .unit = "tokens",
+     .help = "Training tokens; required by the laws that read them."},
+    {.name = "experts",
+     .kind = FIELD_NUMBER,
+     .offset = AT(point.experts),
+     .min = 1,
+     .fallback = "1, or the only E the fit holds for",
+     .help = "Expansion rate E."},
+    {.name = "granularity",
+     .kind = FIELD_NUMBER,
+     .offset = AT(point.granularity),
+     .min_exclusive = true,
+     .fallback = "1",
+     .help = "Granularity G."},
+    {.name = "n_total",
+     .kind = FIELD_COUNT,
+     .offset = AT(point.n_total),
+     .min_exclusive = true,
+     .unit = "parameters",
+     .help = "All parameters, for the laws that read them; from n_active and the shape if left "
+             "out."},
+    MODEL_FIELDS(struct predict_query, model),
+    {.name = "level",
+     .kind = FIELD_NUMBER,
+     .offset = AT(level),
+     .min_exclusive = true,
+     .max = LEVEL_MAX,
+     .fallback = "0.9",
+     .help = "The share of cases the intervals are to cover."},
+    SELECT_FIELD(struct predict_query, fields),
+};
+TABLE_IS(predict_fields, PREDICT_FIELDS);
+
+struct predict_body {
+    struct model_query model;
+    double level;
+    struct point *items;
+    size_t n_items;
+};
+
+static enum err_code decode_items(const struct json *value, const char *pointer, void *target,
+                                  struct arena *arena, struct err *err);
+
+#undef AT
+#define AT(member) offsetof(struct predict_body, member)
+
+const struct field predict_body_fields[] = {
+    MODEL_FIELDS(struct predict_body, model),
+    {.name = "level",
+     .kind = FIELD_NUMBER,
+     .offset = AT(level),
+     .min_exclusive = true,
+     .max = LEVEL_MAX,
+     .fallback = "0.9",
+     .help = "The share of cases the intervals are to cover."},
+    {.name = "items",
+     .kind = FIELD_CUSTOM,
+     .offset = AT(items),
+     .required = true,
+     .schema = "PredictItems",
+     .custom = decode_items,
+     .help = "The configurations."},
+};
+TABLE_IS(predict_body_fields, PREDICT_BODY_FIELDS);
+
+static const struct point point_absent = {NAN, NAN, NAN, NAN, NAN};
+
+static enum err_code decode_items(const struct json *value, const char *pointer, void *target,
+                                  struct arena *arena, struct err *err)
+{
+    struct predict_body *body = (struct predict_body *)((char *)target - AT(items));
+    struct field_presence presence;
+    size_t count = 0;
+    enum err_code code = ERR_OK;
+
+    if (json_kind(value) != JSON_ARRAY)
+        return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "must be an array, not %s",
+                       json_kind_name(json_kind(value)));
+    for (const struct json *at = json_first(value); at != NULL; at = json_next(at))
+        count++;
+    if (count > ITEMS_MAX)
+        return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "at most %d items", ITEMS_MAX);
+    body->items = arena_calloc(arena, count + 1, sizeof *body->items);
+    if (body->items == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    for (const struct json *at = json_first(value); at != NULL; at = json_next(at)) {
+        const char *base = json_pointer_index(arena, pointer, body->n_items);
+        struct point *point = &body->items[body->n_items++];
+        enum err_code item;
+
+        if (base == NULL)
+            return err_set(err, ERR_NO_MEMORY, "out of memory");
+        *point = point_absent;
+        item = field_from_json(predict_fields, POINT_FIELDS, at, base, NULL, NULL, point, &presence,
+                               arena, err);
+        code = item == ERR_OK ? code : item;
+    }
+    return code;
+}
+
+/* Where faults of a point are: a parameter of the query, or under /items/i of the body. */
+struct site {
+    struct call *call;
+    bool in_items;
+    size_t index;
+};
+
+static enum err_code fault(const struct site *site, enum err_code code, const char *field,
+                           const char *detail)
+{
+    struct arena *arena = &site->call->arena;
+    const char *name =
+        site->in_items ? arena_printf(arena, "/items/%zu/%s", site->index, field) : field;
+
+    return err_add(&site->call->err, code, site->in_items ? ERR_AT_POINTER : ERR_AT_PARAMETER,
+                   name != NULL ? name : "", 0, "%s", detail);
+}
+
+/* The point as the law reads it: defaults filled in, n_total by the shape where it is needed. */
+static enum err_code complete(const struct site *site, const struct model_choice *choice,
+                              const struct point *point, struct obs *ret_run)
+{
+    const struct plan_model *model = &choice->model;
+    bool reads_total = law_reads(choice->law, LAW_N_TOTAL);
+    double fixed = model->fixed_experts;
+    enum err_code code = ERR_OK;
+    struct obs run = {
+        .n_active = point->n_active,
+        .n_total = point->n_total,
+        .tokens = point->tokens,
+        .experts = isnan(point->experts) ? (fixed > 0 ? fixed : 1) : point->experts,
+        .granularity = isnan(point->granularity) ? 1 : point->granularity,
+    };
+
+    if (isnan(run.n_active) &&
+        (law_reads(choice->law, LAW_N_ACTIVE) || (reads_total && isnan(run.n_total))))
+        code = fault(site, ERR_INVALID, "n_active", "is required");
+    if (isnan(run.tokens) && law_reads(choice->law, LAW_TOKENS))
+        code = fault(site, ERR_INVALID, "tokens", "is required");
+    if (run.n_total < run.n_active)
+        code = fault(site, ERR_INVALID, "n_total", "must not be below n_active");
+    if (code == ERR_OK && fixed > 0 && run.experts != fixed)
+        code = fault(site, ERR_UNSUPPORTED, "experts", "the fit holds for another E only");
+    if (code == ERR_OK && reads_total && isnan(run.n_total))
+        run.n_total = shape_n_total(
+            &model->shape, shape_d_from_n_active(&model->shape, run.n_active), run.experts);
+    *ret_run = run;
+    return code;
+}
+
+/* A run's scatter round the fit, from what the fit says of itself; NAN for presets. */
+static double scatter_of(const struct model_choice *choice)
+{
+    double rmse, points, coefficients;
+
+    if (choice->record == NULL)
+        return NAN;
+    rmse = fit_document_number(choice->record, "rmse_log");
+    points = fit_document_number(choice->record, "points");
+    coefficients = fit_document_number(choice->record, "free_coefficients");
+    return points > coefficients ? rmse * sqrt(points / (points - coefficients)) : NAN;
+}
+
+static void write_point(struct out *out, const struct obs *run)
+{
+    out_number(out, "n_active", run->n_active);
+    out_number(out, "n_total", run->n_total);
+    out_number(out, "tokens", run->tokens);
+    out_number(out, "experts", run->experts);
+    out_number(out, "granularity", run->granularity);
+}
+
+static void write_prediction(struct out *out, const struct prediction *prediction)
+{
+    out_number(out, "loss", prediction->loss);
+    model_write_interval(out, "interval", prediction->interval);
+    model_write_interval(out, "prediction_interval", prediction->run_interval);
+    model_write_extrapolates(out, prediction->extrapolates, prediction->n_extrapolates);
+}
+
+/* Warnings for values the law does not read: they changed nothing, and the client should know. */
+static void write_unread(struct call *call, struct out *out, const struct law *law,
+                         const struct point *points, size_t count)
+{
+    for (enum law_variable v = 0; v < LAW_VARIABLE_COUNT; v++) {
+        bool given = false;
+
+        /* n_active and experts may serve the shape instead. */
+        if (law_reads(law, v) || (law_reads(law, LAW_N_TOTAL) && v != LAW_GRANULARITY))
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            const double value[LAW_VARIABLE_COUNT] = {
+                [LAW_N_ACTIVE] = points[i].n_active,       [LAW_N_TOTAL] = points[i].n_total,
+                [LAW_TOKENS] = points[i].tokens,           [LAW_EXPERTS] = points[i].experts,
+                [LAW_GRANULARITY] = points[i].granularity,
+            };
+            given |= !isnan(value[v]);
+        }
+        if (given)
+            model_write_warning(out, "not_read",
+                                arena_printf(&call->arena, "law '%s' does not read %s", law->name,
+                                             law_variable_name(v)));
+    }
+}
+
+static void write_tail(struct call *call, struct out *out, const struct model_choice *choice,
+                       const struct point *points, size_t count)
+{
+    bool shaped = false;
+
+    for (size_t i = 0; i < count; i++)
+        shaped |= law_reads(choice->law, LAW_N_TOTAL) && isnan(points[i].n_total);
+    out_text(out, "provenance", model_provenance(choice));
+    out_array_begin(out, "warnings");
+    model_write_warnings(out, choice, shaped);
+    write_unread(call, out, choice->law, points, count);
+    out_array_end(out);
+    out_object_end(out);
+}
+
+enum err_code predict_get(struct call *call)
+{
+    static const char *const members[] = {"fit",
+                                          "law",
+                                          "study",
+                                          "n_active",
+                                          "n_total",
+                                          "tokens",
+                                          "experts",
+                                          "granularity",
+                                          "loss",
+                                          "interval",
+                                          "prediction_interval",
+                                          "extrapolates",
+                                          "provenance",
+                                          "warnings",
+                                          NULL};
+    struct predict_query query = {.point = point_absent, .level = LEVEL_DEFAULT};
+    struct field_presence presence;
+    struct model_choice choice;
+    struct prediction prediction;
+    struct obs run;
+    struct out out;
+    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+
+    if (code == ERR_OK)
+        code = answer_select(call, &out, query.fields, members);
+    if (code == ERR_OK)
+        code = model_choose(call, &query.model, &choice);
+    if (code == ERR_OK)
+        code = complete(&(struct site){.call = call}, &choice, &query.point, &run);
+    if (code == ERR_OK)
+        code = predict_loss(&choice.model, &run, query.level, scatter_of(&choice), &call->arena,
+                            &prediction, &call->err);
+    if (code != ERR_OK)
+        return call->err.code;
+    out_object_begin(&out, NULL);
+    model_write_head(&out, &choice);
+    write_point(&out, &run);
+    write_prediction(&out, &prediction);
+    write_tail(call, &out, &choice, &query.point, 1);
+    return answer_out(call, 200, &out);
+}
+
+static enum err_code predict_items(struct call *call, const struct predict_body *body,
+                                   const struct model_choice *choice, struct out *out)
+{
+    double scatter = scatter_of(choice);
+
+    for (size_t i = 0; i < body->n_items; i++) {
+        const struct site site = {call, true, i};
+        struct prediction prediction;
+        struct obs run;
+        struct err err;
+
+        if (complete(&site, choice, &body->items[i], &run) != ERR_OK || call->err.code != ERR_OK)
+            continue; /* all faults are listed; nothing more is computed */
+        err_init(&err, NULL);
+        if (predict_loss(&choice->model, &run, body->level, scatter, &call->arena, &prediction,
+                         &err) != ERR_OK) {
+            if (err.code != ERR_UNSUPPORTED)
+                return err_set(&call->err, err.code, "%s", err.detail);
+            fault(&site, err.code, "n_active", err.detail);
+            continue;
+        }
+        out_object_begin(out, NULL);
+        write_point(out, &run);
+        write_prediction(out, &prediction);
+        out_object_end(out);
+    }
+    return call->err.code;
+}
+
+enum err_code predict_post(struct call *call)
+{
+    struct predict_body body = {.level = LEVEL_DEFAULT};
+    struct field_presence presence;
+    struct model_choice choice;
+    struct out out;
+    enum err_code code = answer_no_query(call);
+
+    if (code == ERR_OK)
+        code = answer_body(call, NULL, NULL, &body, &presence);
+    if (code == ERR_OK)
+        code = model_choose(call, &body.model, &choice);
+    model_fields_to_pointers(call);
+    if (code != ERR_OK)
+        return code;
+    out_init(&out, &call->arena);
+    out_object_begin(&out, NULL);
+    model_write_head(&out, &choice);
+    out_array_begin(&out, "items");
+    code = predict_items(call, &body, &choice, &out);
+    if (code != ERR_OK)
+        return code;
+    out_array_end(&out);
+    write_tail(call, &out, &choice, body.items, body.n_items);
+    return answer_out(call, 200, &out);
+}

@@ -1,0 +1,42 @@
+/* question: what GET and POST /v1/plan and the curves ask: one table, one struct, and the
+ * plan_question it comes to for the fit that answers.
+ */
+#ifndef MOEPLAN_SERVER_QUESTION_H
+#define MOEPLAN_SERVER_QUESTION_H
+
+#include "core/curve.h"
+#include "core/plan.h"
+#include "server/call.h"
+#include "server/model.h"
+#include "server/tables.h"
+
+struct question_query {
+    /* Curves only. */
+    int64_t points;
+    double n_active_min, n_active_max; /* parameters; NAN when not given */
+    int format;
+    /* Both. */
+    struct model_query model;
+    struct plan_limits limits;
+    struct field_numbers experts, granularity; /* count 0 when not given */
+    double level;
+    const char *shape, *fields;
+    /* Plans only. */
+    int objective; /* enum plan_objective */
+    double target_loss, slack;
+};
+
+/* What a request that says nothing asks. */
+struct question_query question_default(void);
+
+/* The model that answers and the question to it. Lists are sorted and made distinct, or filled in
+ * from the fit. What must be there and is not is ERR_INVALID naming the parameter; also a shape
+ * that is not known. Errors as snapshot_choose. ret_question points into *ret_choice. */
+enum err_code question_make(struct call *call, struct question_query *query,
+                            struct model_choice *ret_choice, struct plan_question *ret_question);
+
+/* The member `constraints`: every limit in base units, null where there is none. */
+void question_write(struct out *out, const struct question_query *query,
+                    const struct plan_question *question);
+
+#endif
