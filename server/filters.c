@@ -12,7 +12,7 @@ static const char tag_prefix[] = "tag.";
 /* Suffixes of a name, by filter_term's op. */
 static const struct {
     const char *text;
-    int op;
+    unsigned op;
 } name_suffixes[] = {{"", FILTER_ONE_OF}, {"_min", FILTER_MIN}, {"_max", FILTER_MAX}};
 
 static bool has_order(enum filter_kind kind)

@@ -53,11 +53,9 @@ bool out_wants(const struct out *out, const char *member)
     return false;
 }
 
-/* Makes room for size more bytes and a terminator; false when memory has run out. */
-static bool reserve(struct out *out, size_t size)
+/* Doubles the buffer until size more bytes and a terminator fit; false when memory has run out. */
+static bool grow(struct out *out, size_t size)
 {
-    if (size < out->room - out->length)
-        return true;
     if (out->failed)
         return false;
     size_t room = out->room == 0 ? FIRST_BYTES : out->room;
@@ -66,7 +64,7 @@ static bool reserve(struct out *out, size_t size)
     char *text = room - out->length > size ? arena_alloc(out->arena, room) : NULL;
     if (text == NULL) {
         out->failed = true;
-        out->room = out->length; /* so that the first test fails from now on */
+        out->room = out->length; /* so that there is no room from now on */
         return false;
     }
     if (out->length > 0)
@@ -74,6 +72,12 @@ static bool reserve(struct out *out, size_t size)
     out->text = text;
     out->room = room;
     return true;
+}
+
+/* Makes room for size more bytes and a terminator; false when memory has run out. */
+static inline bool reserve(struct out *out, size_t size)
+{
+    return size < out->room - out->length || grow(out, size);
 }
 
 /* One character that utf8_plain stopped at; returns how many bytes it took. */
@@ -127,26 +131,41 @@ static void put_quoted(struct out *out, const char *text, size_t length)
     out->text[out->length++] = '"';
 }
 
+/* `"name":`; room for it as it stands is there already. */
+static void put_member_name(struct out *out, const char *name, size_t length)
+{
+    if (utf8_plain(name, length) != length) {
+        put_quoted(out, name, length);
+    } else {
+        char *at = out->text + out->length;
+        at[0] = '"';
+        memcpy(at + 1, name, length);
+        at[length + 1] = '"';
+        out->length += length + 2;
+    }
+}
+
 /* The comma and the name before a value, and room for `room` bytes of it; false when the value is
  * not to be written. */
 static bool put_name(struct out *out, const char *name, size_t room)
 {
+    enum { PUNCTUATION_BYTES = 4 }; /* comma, quotes, colon */
     if (out->skipped > 0)
         return false;
-    if (out->depth == 1 && name != NULL && !out_wants(out, name))
+    if (out->n_select > 0 && out->depth == 1 && name != NULL && !out_wants(out, name))
         return false;
     size_t length = name == NULL ? 0 : strlen(name);
-    if (!reserve(out, length + 4 + room))
+    if (!reserve(out, length + PUNCTUATION_BYTES + room))
         return false;
     if (out->comma[out->depth])
         out->text[out->length++] = ',';
     out->comma[out->depth] = true;
-    if (name != NULL) {
-        put_quoted(out, name, length);
-        if (!reserve(out, 1 + room)) /* the name may have grown by escapes */
-            return false;
-        out->text[out->length++] = ':';
-    }
+    if (name == NULL)
+        return true;
+    put_member_name(out, name, length);
+    if (!reserve(out, 1 + room)) /* the name may have grown by escapes */
+        return false;
+    out->text[out->length++] = ':';
     return true;
 }
 
