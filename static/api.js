@@ -25,14 +25,14 @@ export async function get(path, signal) {
   return body;
 }
 
-/* Every item of a paged list. */
-export async function getAll(path) {
+/* Every item of a paged list; query: an object of further parameters. */
+export async function getAll(path, query) {
   const items = [];
-  let cursor = null;
-  do {
-    const page = await get(`${path}?limit=1000${cursor ? `&cursor=${cursor}` : ''}`);
+  const parameters = new URLSearchParams({ ...query, limit: 1000 });
+  for (;;) {
+    const page = await get(`${path}?${parameters}`);
     items.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor);
-  return items;
+    if (!page.next_cursor) return items;
+    parameters.set('cursor', page.next_cursor);
+  }
 }

@@ -69,7 +69,7 @@ function readAddress() {
 
 /* The study fitted last, else what the API itself would take. */
 function defaultFit() {
-  const own = known.fits.filter((fit) => fit.status === 'finished').at(-1);
+  const own = known.fits.filter((fit) => fit.status === 'finished').sort((a, b) => a.id - b.id).at(-1);
   return own ? `study=${own.study}` : 'fit=joint-2025';
 }
 
@@ -235,8 +235,10 @@ function changed(delay) {
 }
 
 async function load() {
-  const [studies, fits, laws] = await Promise.all(['v1/studies', 'v1/fits', 'v1/laws'].map(getAll));
-  Object.assign(known, { studies, fits, laws: new Map(laws.map((law) => [law.name, law])) });
+  const [studies, laws] = await Promise.all([getAll('v1/studies'), getAll('v1/laws')]);
+  const fits = await Promise.all(studies.map((study) =>
+    getAll('v1/fits', { study: study.id, fields: 'id,study,law,label,status,points' })));
+  Object.assign(known, { studies, fits: fits.flat(), laws: new Map(laws.map((law) => [law.name, law])) });
   fillFits();
   readAddress();
   const version = await get('v1/version');
