@@ -73,10 +73,15 @@ static enum err_code create_empty(const char *path, struct err *err)
 /* Gives the finished copy its name, refusing an existing one in the same act: link, not rename. */
 static enum err_code name_new(const char *temporary, const char *path, struct err *err)
 {
+    enum err_code code;
+
     if (link(temporary, path) != 0)
         return lock_fail(errno, "create", path, err);
     unlink(temporary);
-    return lock_sync_directory(path, err);
+    code = lock_sync_directory(path, err);
+    if (code != ERR_OK) /* an answer that is no success leaves no copy */
+        unlink(path);
+    return code;
 }
 
 static enum err_code name_replacing(const char *temporary, const char *path, struct err *err)

@@ -70,12 +70,13 @@ enum err_code handle_query(sqlite3 *db, const char *sql, char *ret_text, size_t 
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(raw);
         ret_text[0] = '\0';
-        if (rc == SQLITE_ROW) {
-            const char *text = (const char *)sqlite3_column_text(raw, 0);
+    }
+    if (rc == SQLITE_ROW) {
+        bool is_null = sqlite3_column_type(raw, 0) == SQLITE_NULL;
+        const char *text = (const char *)sqlite3_column_text(raw, 0);
 
-            snprintf(ret_text, size, "%s", text ? text : "");
-            rc = SQLITE_DONE;
-        }
+        snprintf(ret_text, size, "%s", text ? text : "");
+        rc = text || is_null ? SQLITE_DONE : SQLITE_NOMEM;
     }
     if (rc != SQLITE_DONE)
         handle_translate(db, rc, err);
