@@ -40,7 +40,7 @@ function notes(plan, optimum) {
   const items = optimum.extrapolates.map((one) =>
     el('li', { class: 'extrapolates' }, strong('Extrapolates: '),
       `${text.named(one.variable)} ${text.count(one.value)} lies outside the fitted ${text.shortCount(one.min)} – ${text.shortCount(one.max)}` +
-      (Number.isFinite(one.distance) ? `, by ${text.number(one.distance)} of that range (log scale).` : '.')));
+      (Number.isFinite(one.distance) ? `, by ${Number(one.distance.toPrecision(2))} of that range (log scale).` : '.')));
   items.push(...plan.warnings.map((warning) =>
     el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}: `), warning.detail)));
   return items.length ? el('ul', { class: 'notes' }, items) : null;
