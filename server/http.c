@@ -187,11 +187,8 @@ const char *http_address(const struct http *http)
 
 static void wake_all(struct http *http)
 {
-    const uint64_t one = 1;
-
     for (unsigned i = 0; i < http->n_loops; i++)
-        if (write(http->loops[i].wake, &one, sizeof one) < 0)
-            continue; /* it is awake already */
+        loop_wake(&http->loops[i]);
 }
 
 void http_quiesce(struct http *http)

@@ -126,8 +126,13 @@ void exchange_ready(struct call *call)
 {
     struct exchange *exchange = call->transport;
 
-    if (atomic_fetch_sub(&exchange->awaited, 1) == 1)
+    /* Without a polling thread of its own, the library resumes at the next MHD_run only. */
+    if (atomic_fetch_sub(&exchange->awaited, 1) == 1) {
+        struct loop *loop = exchange->loop;
+
         MHD_resume_connection(exchange->mhd);
+        loop_wake(loop);
+    }
 }
 
 /* To be called after the lane was given its work with awaited = 2: it may have finished already. */

@@ -1,5 +1,6 @@
 #include "server/http_loop.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +104,15 @@ static void sweep(struct loop *loop)
     loop->swept_us = loop->now_us;
     connection_sweep(loop);
     reply_resume_later(loop);
+}
+
+void loop_wake(struct loop *loop)
+{
+    const uint64_t one = 1;
+
+    /* EAGAIN: its turn is due already. */
+    while (write(loop->wake, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
 }
 
 void loop_run(struct loop *loop)

@@ -116,7 +116,8 @@ struct http {
 
 /* http_loop.c: the daemon and the thread. */
 enum err_code loop_open(struct loop *loop, struct err *err);
-void loop_run(struct loop *loop); /* until http->stopping */
+void loop_run(struct loop *loop);  /* until http->stopping */
+void loop_wake(struct loop *loop); /* from any thread: take another turn now */
 void loop_close(struct loop *loop);
 
 /* http_connection.c: callbacks of libmicrohttpd about connections, and their deadlines. */
