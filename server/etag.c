@@ -29,7 +29,7 @@ static uint64_t mix_high(uint64_t k)
     return rotate(k * C2, 33) * C1;
 }
 
-/* Eight bytes, little-endian; the compiler makes it one load. */
+/* Up to eight bytes, little-endian. */
 static uint64_t load(const unsigned char *bytes, size_t count)
 {
     uint64_t word = 0;
@@ -39,6 +39,14 @@ static uint64_t load(const unsigned char *bytes, size_t count)
     return word;
 }
 
+/* The same for eight, which compilers make one instruction of. */
+static uint64_t load_word(const unsigned char *b)
+{
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
+           (uint64_t)b[7] << 56;
+}
+
 void etag_hash(const void *bytes, size_t length, uint64_t ret_hash[2])
 {
     const unsigned char *at = bytes;
@@ -46,9 +54,9 @@ void etag_hash(const void *bytes, size_t length, uint64_t ret_hash[2])
     size_t rest = length % 16;
 
     for (const unsigned char *end = at + (length - rest); at < end; at += 16) {
-        low ^= mix_low(load(at, 8));
+        low ^= mix_low(load_word(at));
         low = (rotate(low, 27) + high) * 5 + 0x52DCE729;
-        high ^= mix_high(load(at + 8, 8));
+        high ^= mix_high(load_word(at + 8));
         high = (rotate(high, 31) + low) * 5 + 0x38495AB5;
     }
     if (rest > 8)
