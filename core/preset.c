@@ -123,7 +123,9 @@ static const struct preset presets[] = {
         .parameter_convention = "with_embedding",
         .experts = 1,
         .shape = &shape_joint,
-        .coefficient = {1.6934, 406.401, 410.723, 0.33917084, 0.2849083},
+        /* e^0.5267228, e^6.0073404, e^6.0179186: the logarithms are what was published unrounded */
+        .coefficient = {1.6933736809989528, 406.4010175194737, 410.7228269450398, 0.33917084,
+                        0.2849083},
         .range = {[LAW_N_ACTIVE] = NOT_STATED,
                   [LAW_N_TOTAL] = NOT_STATED,
                   [LAW_TOKENS] = NOT_STATED,

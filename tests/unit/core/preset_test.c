@@ -84,9 +84,9 @@ static void coefficients_are_the_published_ones(void **state)
         {"fine-grained-dense-2024", "beta", 0.127},
         {"fine-grained-dense-2024", "g", 0},
         {"fine-grained-dense-2024", "c", 0.47},
-        {"chinchilla-2022", "E_inf", 1.6934},
-        {"chinchilla-2022", "A", 406.401},
-        {"chinchilla-2022", "B", 410.723},
+        {"chinchilla-2022", "E_inf", 1.6933736809989528},
+        {"chinchilla-2022", "A", 406.4010175194737},
+        {"chinchilla-2022", "B", 410.7228269450398},
         {"chinchilla-2022", "alpha", 0.33917084},
         {"chinchilla-2022", "beta", 0.2849083},
         {"chinchilla-2024", "E_inf", 1.81686},
@@ -318,9 +318,20 @@ static void gradients_are_finite_also_when_dense_and_unsaturated(void **state)
     }
 }
 
+static void chinchilla_2022_is_the_unrounded_logarithms(void **state)
+{
+    const double *coefficient = preset_find("chinchilla-2022")->coefficient;
+
+    (void)state;
+    assert_near(log(coefficient[0]), 0.5267228, 1e-14);
+    assert_near(log(coefficient[1]), 6.0073404, 1e-14);
+    assert_near(log(coefficient[2]), 6.0179186, 1e-14);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chinchilla_2022_is_the_unrounded_logarithms),
         cmocka_unit_test(presets_are_found_by_their_ids_and_nothing_else),
         cmocka_unit_test(every_law_has_its_default_preset),
         cmocka_unit_test(coefficients_are_the_published_ones),
