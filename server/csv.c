@@ -17,7 +17,8 @@ void csv_init(struct csv *csv, char *text, size_t length)
 
 static enum err_code fail(const struct csv *csv, struct err *err, const char *detail)
 {
-    return err_add(err, ERR_INVALID, ERR_AT_CELL, "", csv->row, "%s", detail);
+    err_add(err, ERR_INVALID, ERR_AT_CELL, "", csv->row, "%s", detail);
+    return ERR_INVALID;
 }
 
 /* The length of the line end at `at`: 1 for LF, 2 for CRLF, 0 when there is none. */

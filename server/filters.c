@@ -70,24 +70,26 @@ static bool read_name(const struct filters *filters, const char *name,
     return true;
 }
 
-/* How many values a term has, and room for them; ERR_INVALID for too many. */
-static enum err_code make_room(struct filter_term *term, size_t count, void **ret_values,
-                               const struct field_site *site)
+/* Room for the values of a term, hung into it; NULL with a fault when there are too many. */
+static void *make_room(struct filter_term *term, size_t count, const struct field_site *site)
 {
     bool texts = term_kind(term) == FILTER_TEXT;
-    if (term->op != FILTER_ONE_OF && count != 1)
-        return field_fault(site, "must be one value, not a list");
-    if (count == 0 || count > FILTER_VALUES_MAX)
-        return field_fault(site, "must be between 1 and %d values", FILTER_VALUES_MAX);
-    *ret_values = arena_calloc(site->arena, count, texts ? sizeof(char *) : sizeof(double));
-    if (*ret_values == NULL)
-        return field_no_memory(site);
+    void *values = NULL;
+    if (term->op != FILTER_ONE_OF && count != 1) {
+        field_fault(site, "must be one value, not a list");
+    } else if (count == 0 || count > FILTER_VALUES_MAX) {
+        field_fault(site, "must be between 1 and %d values", FILTER_VALUES_MAX);
+    } else {
+        values = arena_calloc(site->arena, count, texts ? sizeof(char *) : sizeof(double));
+        if (values == NULL)
+            field_no_memory(site);
+    }
     term->n_values = count;
     if (texts)
-        term->texts = *ret_values;
+        term->texts = values;
     else
-        term->numbers = *ret_values;
-    return ERR_OK;
+        term->numbers = values;
+    return values;
 }
 
 /* The field table's row that reads one value of each kind. */
@@ -98,37 +100,51 @@ static const struct field value_fields[] = {
     [FILTER_TIME] = {.name = "value", .kind = FIELD_TIME},
 };
 
-/* One value, of text in a query or of json when that is not NULL, into the index-th place. */
-static enum err_code put_value(enum filter_kind kind, const char *text, const struct json *json,
-                               void *values, size_t index, const struct field_site *site)
+/* One value of any kind, as a field leaves it. */
+union value {
+    double number;
+    const char *text;
+    bool boolean;
+    int64_t time_us;
+};
+
+static void store_value(enum filter_kind kind, const union value *value, void *values, size_t index)
 {
-    union {
-        double number;
-        const char *text;
-        bool boolean;
-        int64_t time;
-    } value;
-    const struct field *field = &value_fields[kind];
-    enum err_code code = json != NULL
-                             ? field_put_json(field, json, &value, site)
-                             : field_put_text(field, text, strlen(text), true, &value, site);
-    if (code != ERR_OK)
-        return code;
     switch (kind) {
     case FILTER_NUMBER:
-        ((double *)values)[index] = value.number;
+        ((double *)values)[index] = value->number;
         break;
     case FILTER_TEXT:
-        ((const char **)values)[index] = value.text;
+        ((const char **)values)[index] = value->text;
         break;
     case FILTER_BOOL:
-        ((double *)values)[index] = value.boolean;
+        ((double *)values)[index] = value->boolean;
         break;
     case FILTER_TIME: /* exact: microseconds stay below 2^53 until the year 2255 */
-        ((double *)values)[index] = (double)value.time;
+        ((double *)values)[index] = (double)value->time_us;
         break;
     }
-    return ERR_OK;
+}
+
+static enum err_code put_text(enum filter_kind kind, const char *text, void *values, size_t index,
+                              const struct field_site *site)
+{
+    union value value;
+    enum err_code code =
+        field_put_text(&value_fields[kind], text, strlen(text), true, &value, site);
+    if (code == ERR_OK)
+        store_value(kind, &value, values, index);
+    return code;
+}
+
+static enum err_code put_json(enum filter_kind kind, const struct json *json, void *values,
+                              size_t index, const struct field_site *site)
+{
+    union value value;
+    enum err_code code = field_put_json(&value_fields[kind], json, &value, site);
+    if (code == ERR_OK)
+        store_value(kind, &value, values, index);
+    return code;
 }
 
 /* Cuts the next of the values off *at, in place; NULL after the last. */
@@ -165,14 +181,14 @@ bool filters_query(void *ctx, const char *name, const char *value, struct err *e
 {
     struct filters *filters = ctx;
     struct field_site site = {ERR_AT_PARAMETER, name, 0, filters->arena, err};
-    struct filter_term term;
-    enum err_code code;
-    void *values;
+    struct filter_term term = {.field = -1};
+    enum err_code code = ERR_OK;
     if (!read_name(filters, name, &site, &term, &code))
         return false;
     if (code != ERR_OK || *value == '\0')
         return true; /* an empty value is the caller's fault to name */
-    if (make_room(&term, count_values(value), &values, &site) != ERR_OK)
+    void *values = make_room(&term, count_values(value), &site);
+    if (values == NULL)
         return true;
     char *rest = arena_copy(filters->arena, value, strlen(value));
     if (rest == NULL) {
@@ -185,7 +201,7 @@ bool filters_query(void *ctx, const char *name, const char *value, struct err *e
             field_fault(&site, "has an empty value in its list");
             return true;
         }
-        if (put_value(term_kind(&term), one, NULL, values, i, &site) != ERR_OK)
+        if (put_text(term_kind(&term), one, values, i, &site) != ERR_OK)
             return true;
     }
     filters->filter->terms[filters->filter->n_terms++] = term;
@@ -203,7 +219,7 @@ static enum err_code put_array(const struct filter_term *term, const struct json
         at.name = json_pointer_index(site->arena, site->name, i);
         if (at.name == NULL)
             return field_no_memory(site);
-        enum err_code one = put_value(term_kind(term), NULL, item, values, i, &at);
+        enum err_code one = put_json(term_kind(term), item, values, i, &at);
         if (one == ERR_NO_MEMORY)
             return one;
         code = one != ERR_OK ? one : code;
@@ -216,9 +232,8 @@ bool filters_json(void *ctx, const char *name, const struct json *value, const c
 {
     struct filters *filters = ctx;
     struct field_site site = {ERR_AT_POINTER, pointer, 0, filters->arena, err};
-    struct filter_term term;
-    enum err_code code;
-    void *values;
+    struct filter_term term = {.field = -1};
+    enum err_code code = ERR_OK;
     size_t count = 1;
     bool is_array = json_kind(value) == JSON_ARRAY;
     if (!read_name(filters, name, &site, &term, &code))
@@ -228,11 +243,11 @@ bool filters_json(void *ctx, const char *name, const struct json *value, const c
         for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
             count++;
     }
-    if (code == ERR_OK)
-        code = make_room(&term, count, &values, &site);
-    if (code == ERR_OK)
-        code = is_array ? put_array(&term, value, values, &site)
-                        : put_value(term_kind(&term), NULL, value, values, 0, &site);
+    void *values = code == ERR_OK ? make_room(&term, count, &site) : NULL;
+    if (values == NULL)
+        return true;
+    code = is_array ? put_array(&term, value, values, &site)
+                    : put_json(term_kind(&term), value, values, 0, &site);
     if (code == ERR_OK)
         filters->filter->terms[filters->filter->n_terms++] = term;
     return true;

@@ -70,8 +70,9 @@ __attribute__((format(printf, 3, 4))) static enum err_code fail(struct check *ch
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     write_pointer(check, NULL, pointer);
-    return err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "%s (byte offset %zu)",
-                   what, (size_t)(at - check->text));
+    err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "%s (byte offset %zu)", what,
+            (size_t)(at - check->text));
+    return ERR_INVALID;
 }
 
 static void skip_space(struct check *check)
@@ -201,9 +202,9 @@ static void fail_repeated(struct check *check, const struct key *a, const struct
     char pointer[POINTER_BYTES];
     const struct key *later = a->text > b->text ? a : b;
     write_pointer(check, later, pointer);
-    check->code = err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
-                          "is given more than once (byte offset %zu)",
-                          (size_t)(later->text - 1 - check->text));
+    err_add(check->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
+            "is given more than once (byte offset %zu)", (size_t)(later->text - 1 - check->text));
+    check->code = ERR_INVALID;
 }
 
 /* Few names are compared pair by pair, many are sorted first; either way the cost is bounded. */
@@ -244,7 +245,7 @@ static enum err_code check_value(struct check *check);
 static enum err_code check_member(struct check *check, size_t first_key)
 {
     struct step *step = &check->path[check->depth - 1];
-    struct key key;
+    struct key key = {NULL, 0};
     check->depth--; /* faults in the name belong to the object */
     skip_space(check);
     enum err_code code = ERR_OK;
