@@ -213,7 +213,8 @@ static enum err_code changed_ids(struct store *store, const struct snapshot_chan
     } else {
         for (size_t i = 0; i < changes->n_fits && add_id(ids, changes->fits[i]); i++)
             continue;
-        qsort(ids->ids, ids->count, sizeof *ids->ids, compare_ids);
+        if (ids->count > 1)
+            qsort(ids->ids, ids->count, sizeof *ids->ids, compare_ids);
         for (size_t i = 0; i < ids->count; i++)
             if (kept == 0 || ids->ids[kept - 1] != ids->ids[i])
                 ids->ids[kept++] = ids->ids[i];
