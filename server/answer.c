@@ -44,9 +44,11 @@ enum err_code answer_no_query(struct call *call)
 enum err_code answer_body(struct call *call, field_other_json *other, void *ctx, void *target,
                           struct field_presence *ret_presence)
 {
+    /* No body at all says nothing, which is what an empty object says. */
+    bool none = call->request.body_length == 0;
     struct json *root = NULL;
-    enum err_code code =
-        json_parse(call->request.body, call->request.body_length, &root, &call->err);
+    enum err_code code = json_parse(none ? "{}" : call->request.body,
+                                    none ? 2 : call->request.body_length, &root, &call->err);
 
     if (code != ERR_OK)
         return code;

@@ -33,8 +33,8 @@ struct select_query {
     const char *fields;
 };
 
-/* Decodes the body, which must be one JSON object, by the body table of the call's route into
- * target, which holds the defaults. other and ctx may be NULL. */
+/* Decodes the body, which must be one JSON object or empty, by the body table of the call's route
+ * into target, which holds the defaults. other and ctx may be NULL. */
 enum err_code answer_body(struct call *call, field_other_json *other, void *ctx, void *target,
                           struct field_presence *ret_presence);
 

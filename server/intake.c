@@ -300,7 +300,9 @@ static enum err_code intake_decode(struct call *call)
     answer_query(call, NULL, NULL, &query, &presence);
     intake->study = query.study;
     intake->on_conflict = (enum on_conflict)query.on_conflict;
-    if (media_is(type, "text/csv"))
+    if (call->request.body_length == 0)
+        err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "", 0, "the body is empty");
+    else if (media_is(type, "text/csv"))
         decode_csv(call, intake);
     else if (media_is(type, "application/json"))
         decode_json(call, intake);
