@@ -11,10 +11,10 @@ enum {
     SCREEN_RUNS = 96,       /* a start is judged on about so many runs */
     DESCENT_STEPS = 40,     /* of a start on the thinned problem */
     REFINE_RUNS_MAX = 4000, /* up to here the search's last steps use every run */
-    STARTS_A_DESCENT = 8,   /* of the starts screened, one in so many descends… */
-    DESCENTS_LEAST = 6,
-    AGREE_TO_STOP = 3,  /* …unless so many have reached the same best end */
-    ENDS_MAX = 4,       /* distinct ends polished */
+    AGREE_TO_STOP = 3,      /* so many ends alike, three quarters of all, end the descents */
+    TERMS_FEW = 4,      /* but with more terms two often trade places: then every start descends */
+    ENDS_MAX = 8,       /* distinct ends polished */
+    STARTS_A_JUMP = 8,  /* one jump for so many starts */
     JUMPS_LEAST = 8,    /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
     JUMPS_MOST = 16,    /* …but no more than so many times the least */
@@ -30,6 +30,9 @@ static const double hopeless = 4.0;
 /* Polished points this close (relative) are the same optimum. */
 static const double same_optimum = 1e-6;
 
+/* Objectives below this share of the weight are rounding: residuals of 1e-12. */
+static const double rounding = 1e-24;
+
 /* Jumps, in standard deviations. */
 static const double jump_least = 2.0, jump_most = 6.0;
 
@@ -44,6 +47,7 @@ struct search {
     struct fit_polish *polish;
     struct varpro screen;
     struct fit_progress progress;
+    double weight; /* of all runs */
     size_t n_ends;
     struct end ends[ENDS_MAX]; /* ascending value */
     struct fit_found *found;
@@ -64,7 +68,7 @@ static void keep_end(struct search *search, const double *z, double value)
     if (!isfinite(value))
         return;
     for (size_t e = 0; e < search->n_ends; e++)
-        if (fabs(search->ends[e].value - value) <= same_end * value) {
+        if (fabs(search->ends[e].value - value) <= same_end * value + rounding * search->weight) {
             search->ends[e].hits++;
             if (value < search->ends[e].value) {
                 search->ends[e].value = value;
@@ -103,8 +107,7 @@ static int compare_screened(const void *a, const void *b)
 static enum err_code descend(struct search *search, struct arena *arena, struct err *err)
 {
     size_t starts = search->screen.q == 0 ? 1 : search->options->starts;
-    size_t most =
-        starts / STARTS_A_DESCENT > DESCENTS_LEAST ? starts / STARTS_A_DESCENT : DESCENTS_LEAST;
+    bool few_terms = search->problem->law->n_terms <= TERMS_FEW;
     struct screened *all = arena_calloc(arena, starts, sizeof *all);
     double z[LAW_MAX_COEFFICIENTS] = {0};
 
@@ -120,12 +123,15 @@ static enum err_code descend(struct search *search, struct arena *arena, struct 
             return err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
     qsort(all, starts, sizeof *all, compare_screened);
-    for (size_t s = 0; s < starts && s < most; s++) {
+    for (size_t s = 0; s < starts; s++) {
         double value;
 
-        if (s > 0 && search->n_ends > 0 && search->ends[0].hits >= AGREE_TO_STOP)
+        if (few_terms && search->n_ends > 0 && search->ends[0].hits >= AGREE_TO_STOP &&
+            4 * search->ends[0].hits >= 3 * s)
             break;
-        fit_start_draw(search->problem, search->options->seed, all[s].number, z);
+        /* The best screened start, then one of the middling: the best may all lie together. */
+        fit_start_draw(search->problem, search->options->seed,
+                       all[s % 2 == 0 ? s / 2 : (starts + s) / 2].number, z);
         value = varpro_descend(&search->screen, z, DESCENT_STEPS);
         keep_end(search, z, value);
         search->found->ended++;
@@ -136,16 +142,18 @@ static enum err_code descend(struct search *search, struct arena *arena, struct 
 }
 
 /* Takes a polished point if it is better; counts agreement. */
-static bool take(struct fit_found *found, const struct fit_polished *got, const double *z,
+static bool take(struct search *search, const struct fit_polished *got, const double *z,
                  size_t hits)
 {
-    bool better = got->objective < found->objective * (1.0 - same_optimum);
+    struct fit_found *found = search->found;
+    double floor = rounding * search->weight;
+    bool better = got->objective < found->objective * (1.0 - same_optimum) - floor;
 
     if (!isfinite(got->objective))
         return false;
     if (better || !isfinite(found->objective))
         found->agreeing = hits;
-    else if (got->objective <= found->objective * (1.0 + same_optimum))
+    else if (got->objective <= found->objective * (1.0 + same_optimum) + floor)
         found->agreeing += hits;
     if (got->objective < found->objective) {
         found->objective = got->objective;
@@ -178,7 +186,7 @@ static enum err_code polish_ends(struct search *search, struct arena *arena, str
         if (refine && search->problem->n != search->screen.problem->n)
             (void)varpro_descend(&all, end->z, DESCENT_STEPS);
         got = fit_polish_anneal(search->polish, &goal, end->z);
-        (void)take(search->found, &got, end->z, end->hits);
+        (void)take(search, &got, end->z, end->hits);
         if (cancelled(search))
             return err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
@@ -247,7 +255,7 @@ static void jump(const struct search *search, const struct fit_matrix *factor, c
 static enum err_code jump_about(struct search *search, struct err *err)
 {
     struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
-    size_t starts = search->options->starts / STARTS_A_DESCENT, fruitless = 0;
+    size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;
     size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
     struct fit_matrix factor;
     double scale[LAW_MAX_COEFFICIENTS], sd;
@@ -266,7 +274,7 @@ static enum err_code jump_about(struct search *search, struct err *err)
         got = fit_polish_run(search->polish, &goal, z);
         search->found->ended++;
         fruitless++;
-        if (take(search->found, &got, z, 1)) {
+        if (take(search, &got, z, 1)) {
             fruitless = 0;
             if (!spread_at(search, &factor, scale, &sd))
                 break;
@@ -292,6 +300,8 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
     enum err_code code;
 
     memset(ret_found, 0, sizeof *ret_found);
+    for (size_t i = 0; i < problem->n; i++)
+        search.weight += problem->weight[i];
     ret_found->objective = INFINITY;
     if (problem->n >= 2 * SCREEN_RUNS) {
         code = fit_problem_thin(problem, problem->n / SCREEN_RUNS, arena, &thin, err);
@@ -309,6 +319,6 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
         return code;
     got = fit_polish_run(polish, &goal, ret_found->z);
     ret_found->objective = got.objective;
-    ret_found->stop = got.stop;
+    ret_found->stop = got.objective <= rounding * search.weight ? FIT_CONVERGED : got.stop;
     return ERR_OK;
 }
