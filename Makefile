@@ -47,9 +47,8 @@ CORE_SRC   := $(wildcard core/*.c)
 DB_SRC     := $(wildcard db/*.c)
 SERVER_SRC := $(filter-out $(SHELL_SRC),$(wildcard server/*.c))
 
-# What the binary carries inside: the page, its libraries, the sample study, schemas.
-ASSETS := $(wildcard static/*.html static/*.js static/*.css static/*.svg static/vendor/* \
-                     server/*.json) examples/marin-moe.csv
+# What the binary carries inside: the page, the sample study, schemas.
+ASSETS := $(wildcard static/*.html static/*.js static/*.css static/*.svg server/*.json) examples/marin-moe.csv
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 

@@ -53,8 +53,8 @@ static enum err_code reply_asset(struct call *call, const char *path)
 {
     /* Scripts and data from here alone; no frame may hold the page. */
     static const char policy[] =
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'";
     const struct asset *asset = path != NULL ? asset_find(path) : NULL;
 
     if (path == NULL)
@@ -82,11 +82,6 @@ enum err_code assets_page(struct call *call)
 enum err_code assets_static(struct call *call)
 {
     return reply_asset(call, arena_printf(&call->arena, "static/%s", call->path_param[0]));
-}
-
-enum err_code assets_vendor(struct call *call)
-{
-    return reply_asset(call, arena_printf(&call->arena, "static/vendor/%s", call->path_param[0]));
 }
 
 enum err_code assets_example(struct call *call)

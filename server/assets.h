@@ -1,4 +1,4 @@
-/* assets: files the binary carries: the page, its plot library, the sample study, schemas.
+/* assets: files the binary carries: the page, the sample study, schemas.
  *
  * The table is made by the build (tools/embed) from the files named in the Makefile.
  */

@@ -21,7 +21,6 @@ enum err_code operations_backup(struct call *call);
 /* assets.c */
 enum err_code assets_page(struct call *call);
 enum err_code assets_static(struct call *call);
-enum err_code assets_vendor(struct call *call);
 enum err_code assets_example(struct call *call);
 
 /* studies.c */

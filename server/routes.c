@@ -402,17 +402,6 @@ static const struct route routes[] = {
     },
     {
         .method = METHOD_GET,
-        .path = "/static/vendor/{file}",
-        .lane = LANE_INLINE,
-        .scope = SCOPE_NONE,
-        .handler = assets_vendor,
-        .operation = "getVendorFile",
-        .help = "A library the page uses.",
-        .reply_types = "*/*",
-        .statuses = "200,304,404",
-    },
-    {
-        .method = METHOD_GET,
         .path = "/static/{file}",
         .lane = LANE_INLINE,
         .scope = SCOPE_NONE,
