@@ -46,8 +46,9 @@ struct field {
     enum field_kind kind;
     size_t offset; /* of the target in the struct */
     bool required;
-    /* Inclusive; INFINITY for none. Both 0: any finite value. max 0 over a min >= 0: no upper
-     * limit. For texts: bytes, max 0 for no limit. */
+    /* Inclusive; INFINITY for none. max 0 over a min >= 0: no upper limit. Both 0: any finite
+     * value, but counts, bytes and durations are at least 0. For texts: bytes, max 0 for no limit.
+     */
     double min, max;
     bool min_exclusive;
     const char *const *choices; /* NULL-terminated */
@@ -99,6 +100,13 @@ enum err_code field_from_patch(const struct field *table, size_t rows, const str
  * query string. target: the struct. An empty cell is absent: ERR_OK, target untouched. */
 enum err_code field_from_cell(const struct field *field, const char *cell, size_t length,
                               uint64_t row, void *target, struct arena *arena, struct err *err);
+
+/* The limits of a number as min and max mean them; ±INFINITY where there is none. */
+struct field_limits {
+    double lower, upper;
+    bool exclusive; /* of lower */
+};
+struct field_limits field_limits(const struct field *field);
 
 /* The table's row of that name, or rows. */
 size_t field_find(const struct field *table, size_t rows, const char *name, size_t name_length);

@@ -89,24 +89,20 @@ static bool read_number(const char *text, size_t length, const struct suffix *su
     return false;
 }
 
-struct limits {
-    double lower, upper;
-    bool exclusive; /* of lower */
-};
-
-/* The table's convention: min and max both 0, no limits; a max of 0 over a min that is not
- * negative, no upper limit. */
-static struct limits limits_of(const struct field *field)
+struct field_limits field_limits(const struct field *field)
 {
-    struct limits limits = {field->min, field->max, field->min_exclusive};
+    struct field_limits limits = {field->min, field->max, field->min_exclusive};
+    bool counts =
+        field->kind == FIELD_COUNT || field->kind == FIELD_BYTES || field->kind == FIELD_DURATION;
     if (field->max == 0 && field->min >= 0)
         limits.upper = INFINITY;
-    if (field->min == 0 && field->max == 0 && !field->min_exclusive)
+    if (field->min == 0 && field->max == 0 && !field->min_exclusive && !counts)
         limits.lower = -INFINITY;
     return limits;
 }
 
-static enum err_code fault_of_range(const struct limits *limits, const struct field_site *site)
+static enum err_code fault_of_range(const struct field_limits *limits,
+                                    const struct field_site *site)
 {
     char lower[NUMBER_BYTES], upper[NUMBER_BYTES];
     bool has_lower = isfinite(limits->lower), has_upper = isfinite(limits->upper);
@@ -129,7 +125,7 @@ static enum err_code fault_of_range(const struct limits *limits, const struct fi
 static enum err_code check_number(const struct field *field, double *value,
                                   const struct field_site *site)
 {
-    struct limits limits = limits_of(field);
+    struct field_limits limits = field_limits(field);
     if (!isfinite(*value))
         return field_fault(site, "is too large for a number: at most 1.7976931348623157e308");
     if (field->kind == FIELD_INTEGER && *value != trunc(*value))

@@ -1,5 +1,6 @@
 #include "server/filters.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ static void *make_room(struct filter_term *term, size_t count, const struct fiel
 
 /* The field table's row that reads one value of each kind. */
 static const struct field value_fields[] = {
-    [FILTER_NUMBER] = {.name = "value", .kind = FIELD_COUNT},
+    [FILTER_NUMBER] = {.name = "value", .kind = FIELD_COUNT, .min = -INFINITY, .max = INFINITY},
     [FILTER_TEXT] = {.name = "value", .kind = FIELD_TEXT, .max = TEXT_MAX_BYTES},
     [FILTER_BOOL] = {.name = "value", .kind = FIELD_BOOL},
     [FILTER_TIME] = {.name = "value", .kind = FIELD_TIME},

@@ -16,6 +16,7 @@ struct sample {
     int choice;
     struct field_numbers numbers;
     double custom;
+    const char *reference;
 };
 
 static const char *const choices[] = {"huber", "squared", NULL};
@@ -47,6 +48,7 @@ static const struct field table[] = {
     {ROW(choice, FIELD_CHOICE), .choices = choices},
     {ROW(numbers, FIELD_NUMBERS), .min = 1, .max = INFINITY},
     {ROW(custom, FIELD_CUSTOM), .custom = take_half},
+    {ROW(reference, FIELD_REFERENCE), .min = 1, .max = 20},
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -175,7 +177,8 @@ static void json_fills_every_kind(void **state)
     (void)state;
     assert_json("{\"number\":1,\"count\":7e9,\"bytes\":80e9,\"duration\":0,\"integer\":5.0,"
                 "\"time\":\"2023-11-14T23:13:20+01:00\",\"flag\":false,\"text\":\"\\u00e9\","
-                "\"choice\":\"huber\",\"numbers\":[1],\"custom\":{\"half\":9}}");
+                "\"choice\":\"huber\",\"numbers\":[1],\"custom\":{\"half\":9},"
+                "\"reference\":\"joint-2025\"}");
     assert_true(sample.number == 1 && sample.count == 7e9 && sample.duration == 0);
     assert_int_equal(sample.integer, 5);
     assert_true(sample.time == INT64_C(1700000000000000));
@@ -338,6 +341,33 @@ static void ranges_may_be_open_or_negative(void **state)
     assert_fault(&err, ERR_AT_POINTER, "/at/duration", "must be between -1 and 0");
 }
 
+static void counts_bytes_and_durations_are_never_negative_by_default(void **state)
+{
+    static const struct field rows[] = {
+        {ROW(count, FIELD_COUNT)}, {ROW(bytes, FIELD_BYTES)}, {ROW(duration, FIELD_DURATION)}};
+    (void)state;
+    assert_int_equal(from_json_as(rows, 3, "{\"count\":0,\"bytes\":0,\"duration\":0}"), ERR_OK);
+    assert_int_equal(from_json_as(rows, 3, "{\"count\":-1,\"bytes\":-1,\"duration\":-1}"),
+                     ERR_INVALID);
+    assert_fault(&err, ERR_AT_POINTER, "/at/count", "must be at least 0");
+    assert_fault(&err, ERR_AT_POINTER, "/at/bytes", "must be at least 0");
+    assert_fault(&err, ERR_AT_POINTER, "/at/duration", "must be at least 0");
+}
+
+/* What the OpenAPI document says of a row. */
+static void limits_are_told_as_they_are_kept(void **state)
+{
+    (void)state;
+    struct field_limits limits = field_limits(&table[0]);
+    assert_true(limits.lower == 0 && limits.upper == 1 && limits.exclusive);
+    limits = field_limits(&table[2]);
+    assert_true(limits.lower == 1 && limits.upper == INFINITY && !limits.exclusive);
+    limits = field_limits(&free_table[0]);
+    assert_true(limits.lower == -INFINITY && limits.upper == INFINITY);
+    limits = field_limits(&free_table[4]);
+    assert_true(limits.lower == -1 && limits.upper == 0);
+}
+
 static void negative_zero_becomes_zero(void **state)
 {
     (void)state;
@@ -435,6 +465,26 @@ static void times_are_rfc_3339(void **state)
     assert_true(field_read_time("1970-01-01T00:00:00.000001Z", &us));
     assert_int_equal(us, 1);
     assert_false(field_read_time("yesterday", &us));
+}
+
+static void references_are_names_or_ids(void **state)
+{
+    (void)state;
+    assert_query("reference=joint-2025");
+    assert_string_equal(sample.reference, "joint-2025");
+    assert_query("reference=17");
+    assert_string_equal(sample.reference, "17");
+    assert_json("{\"reference\":17}");
+    assert_string_equal(sample.reference, "17");
+    assert_json("{\"reference\":9007199254740991}");
+    assert_string_equal(sample.reference, "9007199254740991");
+    assert_bad_json("{\"reference\":0}", "/at/reference", "must be a name or an id");
+    assert_bad_json("{\"reference\":1.5}", "/at/reference", "must be a name or an id");
+    assert_bad_json("{\"reference\":9007199254740992}", "/at/reference", "a name or an id");
+    assert_bad_json("{\"reference\":1e400}", "/at/reference", "must be a name or an id");
+    assert_bad_json("{\"reference\":true}", "/at/reference", "a name or an id, not a boolean");
+    assert_bad_json("{\"reference\":\"\"}", "/at/reference", "must not be empty");
+    assert_bad_query("reference=123456789012345678901", "reference", "at most 20 bytes");
 }
 
 static void custom_fields_are_for_json(void **state)
@@ -687,6 +737,8 @@ int main(void)
         TEST(what_is_not_finite_is_refused),
         TEST(ranges_hold_on_both_sides),
         TEST(ranges_may_be_open_or_negative),
+        TEST(counts_bytes_and_durations_are_never_negative_by_default),
+        TEST(limits_are_told_as_they_are_kept),
         TEST(negative_zero_becomes_zero),
         TEST(integers_are_whole_and_below_2_to_the_53),
         TEST(booleans_are_true_or_false_and_nothing_else),
@@ -695,6 +747,7 @@ int main(void)
         TEST(lists_of_numbers_are_checked_one_by_one),
         TEST(lists_hold_so_many_numbers_and_no_more),
         TEST(times_are_rfc_3339),
+        TEST(references_are_names_or_ids),
         TEST(custom_fields_are_for_json),
         TEST(unknown_names_are_errors_with_a_guess),
         TEST(repeated_and_empty_parameters_are_errors),

@@ -117,6 +117,7 @@ static void numbers_are_one_of_or_within(void **state)
     assert_both("experts_max=7", "{\"experts_max\":7}", true, false);
     assert_both("loss_min=2.25&loss_max=2.4", "{\"loss_min\":2.25,\"loss_max\":2.4}", false, true);
     assert_both("id=1", "{\"id\":1}", true, false);
+    assert_both("loss_min=-1", "{\"loss_min\":-1}", true, true);
 }
 
 static void an_absent_value_satisfies_nothing(void **state)
