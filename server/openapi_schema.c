@@ -35,17 +35,15 @@ static bool is_number(enum field_kind kind)
     return strcmp(kinds[kind].type, "number") == 0 || kind == FIELD_INTEGER;
 }
 
-/* The range of a number, by the convention of field.h. */
+/* The range of a number, as the decoder keeps it. */
 static void write_range(struct out *out, const struct field *field)
 {
-    bool no_limits = field->min == 0 && field->max == 0 && !field->min_exclusive;
+    struct field_limits limits = field_limits(field);
 
-    if (no_limits)
-        return;
-    if (isfinite(field->min))
-        out_number(out, field->min_exclusive ? "exclusiveMinimum" : "minimum", field->min);
-    if (isfinite(field->max) && !(field->max == 0 && field->min >= 0))
-        out_number(out, "maximum", field->max);
+    if (isfinite(limits.lower))
+        out_number(out, limits.exclusive ? "exclusiveMinimum" : "minimum", limits.lower);
+    if (isfinite(limits.upper))
+        out_number(out, "maximum", limits.upper);
 }
 
 static void write_type(struct out *out, const char *type, bool nullable)
