@@ -44,6 +44,12 @@ def the_page_loads_without_a_word_on_the_console():
 
 
 @tap.test
+def no_script_or_style_but_its_own_may_run():
+    policy = daemon.get('/').headers['content-security-policy']
+    assert "default-src 'self'" in policy and 'unsafe' not in policy, policy
+
+
+@tap.test
 def it_asks_nobody_but_this_service():
     page.requests()
     page.open(FRAGMENT)
