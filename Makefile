@@ -135,6 +135,7 @@ setup: ## install every Debian package any target needs
 
 run: ## set up, build, start the daemon on PORT with DB and the sample study
 	@tools/setup run
+	@[ -x $(BUILD)/moeplan ] || echo 'building $(BUILD)/moeplan …'
 	@$(SUBMAKE) -s all
 	@tools/daemon start $(BUILD)/moeplan $(PORT) $(DB)
 
