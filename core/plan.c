@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/plan_build.h"
 #include "core/plan_draws.h"
@@ -196,6 +197,7 @@ struct work {
     struct plan_answer answer;
     struct plan_point best;   /* of all cells */
     struct plan_point *point; /* of each cell, n_experts × n_granularity; NULL when not needed */
+    const struct plan_candidate *best_candidate; /* where the optimum stands, or NULL */
     bool any, endless, ill_signed;
 };
 
@@ -312,6 +314,7 @@ static enum err_code solve_cells(struct work *work, struct err *err)
             (!work->any || point.cost < work->best.cost - tie_tolerance * fabs(work->best.cost))) {
             work->any = true;
             work->best = point;
+            work->best_candidate = candidates ? &candidates[i] : NULL;
             best_cell = cell;
         }
     }
@@ -321,8 +324,11 @@ static enum err_code solve_cells(struct work *work, struct err *err)
                        "both the model and its tokens");
     if (!work->any)
         return plan_refuse(question, err);
-    configure(question, &question->model, &best_cell, work->best.d_model, work->best.tokens, false,
-              &work->answer.optimum);
+    if (work->best_candidate)
+        work->answer.optimum = work->best_candidate->configuration;
+    else
+        configure(question, &question->model, &best_cell, work->best.d_model, work->best.tokens,
+                  false, &work->answer.optimum);
     return ERR_OK;
 }
 
@@ -382,6 +388,16 @@ static enum err_code solve_near_optimal(struct work *work, struct err *err)
     return ERR_OK;
 }
 
+/* The candidate that is the dense answer too, or NULL. */
+static const struct plan_candidate *dense_candidate(const struct work *work)
+{
+    const struct plan_answer *answer = &work->answer;
+
+    if (work->question->dense || answer->n_candidates == 0 || answer->candidates[0].experts != 1)
+        return NULL;
+    return answer->candidates[0].feasible ? &answer->candidates[0] : NULL;
+}
+
 /* The model that answers E = 1, or NULL. */
 static const struct plan_model *dense_model(const struct plan_question *question)
 {
@@ -406,7 +422,10 @@ static void solve_dense(struct work *work)
              question->model.fixed_experts);
         return;
     }
-    if (question->parts & PLAN_DENSE) {
+    if (question->parts & PLAN_DENSE && dense_candidate(work)) {
+        answer->has_dense = true;
+        answer->dense = dense_candidate(work)->configuration;
+    } else if (question->parts & PLAN_DENSE) {
         plan_cell_init(&cell, model, &limits, 1, 1);
         if (plan_least(&cell, question->objective, question->target_loss, &point) == PLAN_FOUND) {
             answer->has_dense = true;
@@ -445,6 +464,11 @@ static void interval(const struct plan_model *model, double level, double *loss,
     plan_draws_quantiles(loss, model->n_draws, level, c->loss_interval);
 }
 
+static void copy_interval(const struct plan_configuration *from, struct plan_configuration *to)
+{
+    memcpy(to->loss_interval, from->loss_interval, sizeof to->loss_interval);
+}
+
 static enum err_code solve_intervals(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
@@ -460,11 +484,16 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     loss = arena_alloc(work->arena, most * sizeof *loss);
     if (!loss)
         return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", most);
-    interval(model, question->level, loss, &answer->optimum);
     for (size_t i = 0; i < answer->n_candidates; i++)
         if (answer->candidates[i].feasible)
             interval(model, question->level, loss, &answer->candidates[i].configuration);
-    if (answer->has_dense)
+    if (work->best_candidate)
+        copy_interval(&work->best_candidate->configuration, &answer->optimum);
+    else
+        interval(model, question->level, loss, &answer->optimum);
+    if (answer->has_dense && dense_candidate(work))
+        copy_interval(&dense_candidate(work)->configuration, &answer->dense);
+    else if (answer->has_dense)
         interval(dense, question->level, loss, &answer->dense);
     return ERR_OK;
 }

@@ -19,7 +19,10 @@ static const double cost_unit[] = {
  * either way. */
 static const double width_factor = 1.13, width_factor_wide = 1.26;
 static const double enough = 10;
-enum { MULTIPLE = 64, MULTIPLE_FINE = 8 };
+enum { MULTIPLE = 64, MULTIPLE_FINE = 8, WIDTHS_MAX = 64 };
+
+/* No layer is wider: 3e21 parameters and more. */
+static const double d_model_max = 1 << 24;
 
 /* Integers but the number of layers, in which everything countable is linear. */
 struct frame {
@@ -170,9 +173,11 @@ static void try_widths(struct build *build, double goal, bool fine)
 {
     double multiple = fine ? MULTIPLE_FINE : fmax(MULTIPLE, architecture_multiple(goal));
     double factor = fine ? width_factor_wide : width_factor;
-    double low = fmax(multiple, multiple * ceil(goal / factor / multiple));
-    double granularity = build->cell->granularity;
+    double granularity = build->cell->granularity, low;
 
+    while (goal * (factor - 1 / factor) / multiple > WIDTHS_MAX)
+        multiple *= 2;
+    low = fmax(multiple, multiple * ceil(goal / factor / multiple));
     for (double d = low; d <= fmax(low, goal * factor); d += multiple) {
         double hidden = architecture_expert_hidden(&build->model->shape, d, granularity);
         double other = build->model->shape.ffn_ratio * d / granularity > hidden ? 1 : -1;
@@ -201,6 +206,10 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
     configuration->has_architecture = false;
     if (!architecture_is_whole(cell->experts, cell->granularity)) {
         configuration->no_architecture = "E·G experts, G of them chosen, are not whole numbers";
+        return;
+    }
+    if (c->d_model > d_model_max) {
+        configuration->no_architecture = "the optimum is wider than any layer";
         return;
     }
     try_widths(&build, c->d_model, false);

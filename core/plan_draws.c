@@ -45,11 +45,10 @@ bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, d
     return true;
 }
 
-/* Puts the k-th smallest of value[count] in place, smaller ones before it (Hoare's selection). */
-static double select_at(double *value, size_t count, size_t k)
+/* Puts the k-th smallest of value[low..high] in place, smaller ones before it (Hoare's selection).
+ */
+static double select_at(double *value, size_t low, size_t high, size_t k)
 {
-    size_t low = 0, high = count - 1;
-
     while (low < high) {
         double pivot = value[low + (high - low) / 2];
         size_t i = low, j = high;
@@ -76,12 +75,13 @@ static double select_at(double *value, size_t count, size_t k)
     return value[k];
 }
 
-static double quantile(double *value, size_t count, double probability)
+/* The quantile, when value[0..from-1] hold the smallest already. */
+static double quantile(double *value, size_t from, size_t count, double probability)
 {
     double at = probability * (double)(count - 1), below, above;
     size_t k = (size_t)at;
 
-    below = select_at(value, count, k);
+    below = select_at(value, from, count - 1, k);
     if (k + 1 >= count)
         return below;
     above = value[k + 1];
@@ -92,13 +92,15 @@ static double quantile(double *value, size_t count, double probability)
 
 void plan_draws_quantiles(double *loss, size_t count, double level, double ret_interval[2])
 {
+    double low = (1 - level) / 2;
     size_t finite = 0;
 
     for (size_t i = 0; i < count; i++)
         if (isfinite(loss[i]))
             loss[finite++] = loss[i];
-    ret_interval[0] = finite < 2 ? NAN : quantile(loss, finite, (1 - level) / 2);
-    ret_interval[1] = finite < 2 ? NAN : quantile(loss, finite, (1 + level) / 2);
+    ret_interval[0] = finite < 2 ? NAN : quantile(loss, 0, finite, low);
+    ret_interval[1] =
+        finite < 2 ? NAN : quantile(loss, (size_t)(low * (double)(finite - 1)), finite, 1 - low);
 }
 
 void plan_draws_interval(struct plan_draws *draws, double n_params, double tokens, double level,
