@@ -195,8 +195,8 @@ static void describe(struct work *work, struct fit_result *result)
     }
     measure(work, result);
     set_ranges(work, result);
-    fit_diagnose(work->options, &work->error, &work->problem, polish->residual, work->obs,
-                 work->count, result);
+    fit_diagnose(&work->error, &work->problem, polish->residual, work->obs, work->count,
+                 polish->trial, result);
 }
 
 enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
@@ -262,19 +262,33 @@ double fit_objective(const struct fit_options *options, const double *coefficien
     return sum;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* The median of |residual| without memory: halves the range of the doubles, whose order is that of
+ * their bits. The least value that half of the runs do not exceed. */
+static double median_size(const struct fit_residual *residuals, size_t count)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    uint64_t low = 0, high = UINT64_MAX >> 1;
+    double value;
 
-    return (x > y) - (x < y);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        size_t below = 0;
+
+        memcpy(&value, &middle, sizeof value);
+        for (size_t i = 0; i < count; i++)
+            below += fabs(residuals[i].residual) <= value ? 1 : 0;
+        if (2 * below >= count)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    memcpy(&value, &low, sizeof value);
+    return value;
 }
 
 void fit_residuals(const struct law *law, const double *coefficients, const struct robust *robust,
                    const struct obs *obs, size_t count, struct fit_residual *ret_residuals)
 {
-    /* A robust standard deviation is 1.4826 median absolute residuals of a normal sample. */
-    static const double deviations = 3.5, per_median = 1.4826;
-    double *sizes = calloc(count + 1, sizeof *sizes), limit = INFINITY;
+    double limit;
 
     for (size_t i = 0; i < count; i++) {
         struct law_x x = law_x_from_obs(&obs[i]);
@@ -285,14 +299,8 @@ void fit_residuals(const struct law *law, const double *coefficients, const stru
         r->residual =
             (law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss)) - response;
         r->effective_weight = obs[i].weight * robust_weight(robust, r->residual);
-        if (sizes != NULL)
-            sizes[i] = fabs(r->residual);
     }
-    if (sizes != NULL && count > 0) {
-        qsort(sizes, count, sizeof *sizes, compare_doubles);
-        limit = deviations * per_median * sizes[count / 2];
-    }
+    limit = FIT_OUTLIER_SDS * FIT_SD_PER_MEDIAN * median_size(ret_residuals, count);
     for (size_t i = 0; i < count; i++)
-        ret_residuals[i].outlier = fabs(ret_residuals[i].residual) > limit;
-    free(sizes);
+        ret_residuals[i].outlier = !(fabs(ret_residuals[i].residual) <= limit);
 }

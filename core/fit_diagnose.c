@@ -1,8 +1,10 @@
 #include "core/fit_diagnose.h"
 
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/fit_identify.h"
@@ -17,6 +19,12 @@ static const double collinear_correlation = 0.98;
 
 /* Kish's effective number of runs, as a share of the runs. */
 static const double concentrated_share = 0.3;
+
+/* A value so many times off its median, or a number beyond this, is no measurement. */
+static const double extreme_ratio = 1e9, extreme_value = 1e30;
+
+/* Of an F test against the replicates. */
+static const double lack_of_fit_chance = 0.01;
 
 void fit_diagnose_add(struct fit_result *result, const char *code, const char *format, ...)
 {
@@ -113,14 +121,125 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
                          count, sum * sum / squares);
 }
 
-void fit_diagnose(const struct fit_options *options, const struct fit_error *error,
-                  const struct fit_problem *problem, const double *residuals, const struct obs *obs,
-                  size_t count, struct fit_result *result)
+static int compare_doubles(const void *a, const void *b)
 {
-    (void)options;
-    (void)residuals;
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Runs far off the fit. A normal sample has one in 2 000 beyond 3.5 robust standard deviations, so
+ * a warning takes one beyond five, or two in a hundred. scratch: count values. */
+static void outliers(const double *residuals, size_t count, double *scratch,
+                     struct fit_result *result)
+{
+    double sd, worst = 0.0;
+    size_t flagged = 0;
+
+    for (size_t i = 0; i < count; i++)
+        scratch[i] = fabs(residuals[i]);
+    qsort(scratch, count, sizeof *scratch, compare_doubles);
+    sd = FIT_SD_PER_MEDIAN * scratch[count / 2];
+    for (size_t i = 0; i < count; i++) {
+        flagged += fabs(residuals[i]) > FIT_OUTLIER_SDS * sd ? 1 : 0;
+        worst = fmax(worst, fabs(residuals[i]));
+    }
+    if (!(sd > 0.0) || flagged == 0 || (worst <= 5.0 * sd && 50 * flagged < count))
+        return;
+    fit_diagnose_add(result, "outliers",
+                     "%zu of %zu runs lie more than %.1f robust deviations off the fit, the worst "
+                     "by %.2g %%. They count little; see residuals, and exclude what failed.",
+                     flagged, count, FIT_OUTLIER_SDS, 100.0 * worst);
+}
+
+/* The median of a variable over the runs, through scratch. */
+static double median_of(const struct obs *obs, size_t count, int variable, double *scratch)
+{
+    for (size_t i = 0; i < count; i++)
+        scratch[i] = variable < LAW_VARIABLE_COUNT
+                         ? fit_identify_value(&obs[i], (enum law_variable)variable)
+                         : obs[i].loss;
+    qsort(scratch, count, sizeof *scratch, compare_doubles);
+    return scratch[count / 2];
+}
+
+static void extremes(const struct obs *obs, size_t count, double *scratch,
+                     struct fit_result *result)
+{
+    for (int v = 0; v <= LAW_VARIABLE_COUNT; v++) {
+        double median, low, high;
+
+        if (v < LAW_VARIABLE_COUNT && !law_reads(result->law, (enum law_variable)v))
+            continue;
+        median = median_of(obs, count, v, scratch);
+        low = scratch[0];
+        high = scratch[count - 1];
+        if (!(high / median > extreme_ratio || median / low > extreme_ratio ||
+              high > extreme_value || low < 1.0 / extreme_value))
+            continue;
+        fit_diagnose_add(result, "extreme_values",
+                         "%s runs from %g to %g (median %g): a slip of units? Correct or exclude "
+                         "the runs at the ends.",
+                         v < LAW_VARIABLE_COUNT ? law_variable_name((enum law_variable)v) : "loss",
+                         low, high, median);
+    }
+}
+
+static bool same_configuration(const struct obs *a, const struct obs *b)
+{
+    return a->n_active == b->n_active && a->tokens == b->tokens && a->experts == b->experts &&
+           a->granularity == b->granularity &&
+           (a->n_total == b->n_total || (isnan(a->n_total) && isnan(b->n_total)));
+}
+
+/* Runs of one configuration differ by noise alone: what the fit leaves beyond that is its own
+ * fault, and what it leaves less than that is chance or error. */
+static void replicates(const struct obs *obs, const double *residuals, size_t count,
+                       struct fit_result *result)
+{
+    double within = 0.0, all = 0.0, freedom_within = 0.0, freedom_between, ratio;
+    size_t groups = 0;
+
+    for (size_t from = 0, to; from < count; from = to, groups++) {
+        double mean = 0.0;
+
+        for (to = from; to < count && same_configuration(&obs[from], &obs[to]); to++)
+            mean += residuals[to];
+        mean /= (double)(to - from);
+        for (size_t i = from; i < to; i++)
+            within += (residuals[i] - mean) * (residuals[i] - mean);
+        freedom_within += (double)(to - from - 1);
+    }
+    for (size_t i = 0; i < count; i++)
+        all += residuals[i] * residuals[i];
+    freedom_between = (double)groups - (double)result->n_free;
+    if (freedom_within < 2.0 || freedom_between < 1.0 || !(within > 0.0))
+        return;
+    ratio = (all - within) / freedom_between / (within / freedom_within);
+    if (gsl_cdf_fdist_Q(ratio, freedom_between, freedom_within) < lack_of_fit_chance)
+        fit_diagnose_add(result, "lack_of_fit",
+                         "The law misses by more than repeated runs differ (%.2g %% against "
+                         "%.2g %%): it does not describe these runs fully. Try another law, or "
+                         "fit fewer kinds of runs at once.",
+                         100.0 * sqrt((all - within) / freedom_between),
+                         100.0 * sqrt(within / freedom_within));
+    if (gsl_cdf_fdist_P(ratio, freedom_between, freedom_within) < lack_of_fit_chance)
+        fit_diagnose_add(result, "replicate_noise",
+                         "Repeated runs differ by more (%.2g %%) than the fit misses (%.2g %%): "
+                         "the intervals are too narrow. Check that the repeats are the same run.",
+                         100.0 * sqrt(within / freedom_within),
+                         100.0 * sqrt(fmax(all - within, 0.0) / freedom_between));
+}
+
+void fit_diagnose(const struct fit_error *error, const struct fit_problem *problem,
+                  const double *residuals, const struct obs *obs, size_t count, double *scratch,
+                  struct fit_result *result)
+{
     pins(result);
     bounds(error, problem, result);
     search(result);
     runs(obs, count, result);
+    extremes(obs, count, scratch, result);
+    outliers(residuals, count, scratch, result);
+    replicates(obs, residuals, count, result);
 }

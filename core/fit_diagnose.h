@@ -12,9 +12,15 @@
 void fit_diagnose_add(struct fit_result *result, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Everything the runs and the answer show. obs sorted, result filled but for warnings. */
-void fit_diagnose(const struct fit_options *options, const struct fit_error *error,
-                  const struct fit_problem *problem, const double *residuals, const struct obs *obs,
-                  size_t count, struct fit_result *result);
+/* A robust standard deviation is so many median absolute residuals of a normal sample; a run beyond
+ * so many of those is an outlier. */
+#define FIT_SD_PER_MEDIAN 1.4826
+#define FIT_OUTLIER_SDS 3.5
+
+/* Everything the runs and the answer show. obs sorted, residuals in their order, scratch room for
+ * count values, result filled but for warnings. */
+void fit_diagnose(const struct fit_error *error, const struct fit_problem *problem,
+                  const double *residuals, const struct obs *obs, size_t count, double *scratch,
+                  struct fit_result *result);
 
 #endif

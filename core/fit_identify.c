@@ -6,6 +6,7 @@
 
 #include "core/fit_start.h"
 #include "core/law_parts.h"
+#include "core/preset.h"
 
 enum { SATURATION_LEVELS = 4, RANK_RUNS_MAX = 2000, RANK_POINTS = 3, LEVELS_MAX = 16 };
 
@@ -153,7 +154,8 @@ enum err_code fit_identify_free(const struct fit_options *options, const struct 
     return code;
 }
 
-static void add_field(struct err *err, const struct law_coefficient *c, const char *because)
+static void add_field(struct err *err, const struct law_coefficient *c, double value,
+                      const char *because)
 {
     char pointer[64];
 
@@ -161,7 +163,7 @@ static void add_field(struct err *err, const struct law_coefficient *c, const ch
     (void)err_add(err, ERR_NOT_IDENTIFIABLE, ERR_AT_POINTER, pointer, 0,
                   "%s, so %s cannot be determined: add runs that differ in it, or fix %s "
                   "(\"fixed\": {\"%s\": %g})",
-                  because, c->name, c->name, c->name, c->neutral);
+                  because, c->name, c->name, c->name, value);
 }
 
 /* One field for each free coefficient that needs a variable which never varied. */
@@ -188,7 +190,7 @@ static size_t add_never_varied(const struct fit_options *options, const bool *is
         (void)snprintf(because, sizeof because, "%s never varied (it is %.10g in every run)",
                        law_variable_name((enum law_variable)v),
                        fit_identify_value(&obs[0], (enum law_variable)v));
-        add_field(err, &law->coefficients[i], because);
+        add_field(err, &law->coefficients[i], law->coefficients[i].neutral, because);
         added++;
     }
     return added;
@@ -335,6 +337,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     const struct fit_problem *some = problem;
     struct fit_problem thin;
     size_t order[LAW_MAX_COEFFICIENTS], p = problem->p;
+    const struct preset *preset = preset_for_law(problem->law->name);
     unsigned dependent = ~0u;
     double *residuals, *jacobian;
 
@@ -353,15 +356,20 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     if (residuals == NULL || jacobian == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", problem->n);
     (void)naming_order(problem, order);
-    for (size_t point = 0; point < RANK_POINTS && dependent != 0; point++) {
+    for (size_t point = 1; point <= RANK_POINTS && dependent != 0; point++) {
         double z[LAW_MAX_COEFFICIENTS];
 
         fit_start_draw(problem, 0, point, z);
         for (size_t j = 0; j < p; j++)
             if (problem->term[problem->index[j]] != SIZE_MAX)
                 z[j] = 1.0 / (double)problem->law->n_terms;
-        if (fit_problem_evaluate(some, z, residuals, jacobian))
-            dependent &= dependent_columns(order, p, some->n_rows, jacobian);
+        if (!fit_problem_evaluate(some, z, residuals, jacobian))
+            continue;
+        /* What a prior determines does not depend on how well. */
+        for (size_t m = 0; m < some->n_priors; m++)
+            for (size_t j = 0; j < p; j++)
+                jacobian[(some->n + m) * p + j] *= some->prior[m].sd;
+        dependent &= dependent_columns(order, p, some->n_rows, jacobian);
     }
     if (dependent == ~0u) /* no point had finite values: the search will say so */
         return ERR_OK;
@@ -372,10 +380,16 @@ enum err_code fit_identify_rank(const struct fit_options *options,
             dependent &= ~(1u << j);
     if (dependent == 0)
         return ERR_OK;
-    for (size_t j = 0; j < p; j++)
+    for (size_t j = 0; j < p; j++) {
+        size_t i = problem->index[j];
+
+        /* The published value: an exponent fixed at 0 would turn its term into a second floor. */
         if (dependent & (1u << j))
-            add_field(err, &options->law->coefficients[problem->index[j]],
+            add_field(err, &problem->law->coefficients[i],
+                      preset == NULL ? problem->law->coefficients[i].neutral
+                                     : preset->coefficient[i],
                       "the runs have too few different values of its variables");
+    }
     return err_set(err, ERR_NOT_IDENTIFIABLE,
                    "the %zu runs cannot determine every coefficient of law %s: see errors",
                    problem->n, problem->law->name);

@@ -5,27 +5,41 @@
 
 #include "core/rng.h"
 
+/* The box of a coefficient in its transform. */
+static void box_of(const struct law_coefficient *c, double *ret_low, double *ret_high)
+{
+    double a = law_to_transform(c->transform, c->search_lower);
+    double b = law_to_transform(c->transform, c->search_upper);
+
+    *ret_low = fmin(a, b);
+    *ret_high = fmax(a, b);
+}
+
+/* The prior that says where to look: one wider than the box says nothing. NULL when there is none.
+ */
 static const double *prior_of(const struct fit_problem *problem, size_t i, double *ret_sd)
 {
+    double low, high;
+
+    box_of(&problem->law->coefficients[i], &low, &high);
     for (size_t m = 0; m < problem->n_priors; m++)
-        if (problem->prior[m].coefficient == i) {
+        if (problem->prior[m].coefficient == i && 2.0 * problem->prior[m].sd < high - low) {
             *ret_sd = problem->prior[m].sd;
             return &problem->prior[m].mean;
         }
     return NULL;
 }
 
-/* A coefficient's value in its transform: of its box, or of its prior where it has one. */
+/* A coefficient's value in its transform: of its box, or of its prior. */
 static double draw(const struct fit_problem *problem, size_t i, struct rng *rng, size_t number)
 {
-    const struct law_coefficient *c = &problem->law->coefficients[i];
-    double a = law_to_transform(c->transform, c->search_lower);
-    double b = law_to_transform(c->transform, c->search_upper), sd = 0.0;
+    double low, high, sd = 0.0;
     const double *mean = prior_of(problem, i, &sd);
 
     if (mean != NULL)
         return *mean + (number == 0 ? 0.0 : sd * rng_normal(rng));
-    return fmin(a, b) + (number == 0 ? 0.5 : rng_uniform(rng)) * fabs(b - a);
+    box_of(&problem->law->coefficients[i], &low, &high);
+    return low + (number == 0 ? 0.5 : rng_uniform(rng)) * (high - low);
 }
 
 void fit_start_draw(const struct fit_problem *problem, uint64_t seed, size_t number, double *ret_z)

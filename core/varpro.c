@@ -376,17 +376,17 @@ static void slope_columns(struct varpro *v, const double *z, const struct inner 
         for (size_t s = 0; s < v->q; s++)
             v->jacobian[s * v->rows + r] = v->root[r] * row[s];
     }
-    for (size_t m = 0; m < problem->n_priors; m++)
-        for (size_t s = 0; s < v->q; s++) {
-            size_t i = problem->prior[m].coefficient;
-            enum law_transform transform = problem->law->coefficients[i].transform;
-            double slope = chain[i][v->searched[s]];
+    for (size_t m = 0; m < problem->n_priors; m++) {
+        size_t i = problem->prior[m].coefficient;
+        double scale = sqrt(prior_share) / problem->prior[m].sd;
 
-            if (problem->term[i] != SIZE_MAX)
-                slope = 0.0;
-            v->jacobian[s * v->rows + n + m] = sqrt(prior_share) / problem->prior[m].sd *
-                                               (transform == LAW_LN ? slope / natural[i] : slope);
-        }
+        if (problem->term[i] != SIZE_MAX) /* amplitudes are not searched */
+            scale = 0.0;
+        else if (law->coefficients[i].transform == LAW_LN)
+            scale /= natural[i];
+        for (size_t s = 0; s < v->q; s++)
+            v->jacobian[s * v->rows + n + m] = scale * chain[i][v->searched[s]];
+    }
 }
 
 /* The normal equations of the projected problem: columns of the Jacobian and the residual with the

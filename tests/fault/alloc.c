@@ -1,6 +1,7 @@
 #include "tests/fault/alloc.h"
 
 #include <errno.h>
+#include <stdlib.h> /* the prototypes of what is replaced */
 
 static _Thread_local struct {
     size_t count, at, live;
