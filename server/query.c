@@ -4,6 +4,23 @@
 
 #include "server/percent.h"
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether the '+' at text[i] means itself: in an exponent, as most programs print 1e+22, and before
+ * the offset of a time, as in 23:59:59+02:00. No word holds either with a space in its place. */
+static bool is_plus(const char *text, size_t i)
+{
+    bool exponent = i >= 2 && (text[i - 1] == 'e' || text[i - 1] == 'E') &&
+                    (is_digit(text[i - 2]) || text[i - 2] == '.') && is_digit(text[i + 1]);
+    bool offset = i >= 1 && is_digit(text[i - 1]) && is_digit(text[i + 1]) &&
+                  is_digit(text[i + 2]) && text[i + 3] == ':';
+
+    return exponent || offset;
+}
+
 /* A decoded copy of text[length]; the raw copy where the encoding is bad. NULL: no memory. */
 static char *decode(const char *text, size_t length, struct arena *arena, bool *ret_valid)
 {
@@ -12,9 +29,9 @@ static char *decode(const char *text, size_t length, struct arena *arena, bool *
         return NULL;
     *ret_valid = percent_valid(copy);
     if (*ret_valid) {
-        for (char *c = copy; *c != '\0'; c++)
-            if (*c == '+')
-                *c = ' ';
+        for (size_t i = 0; copy[i] != '\0'; i++)
+            if (copy[i] == '+' && !is_plus(copy, i))
+                copy[i] = ' ';
         percent_decode(copy);
     }
     return copy;

@@ -1,7 +1,8 @@
 /* query: the pairs of a query string, decoded one by one.
  *
- * "a=1&b=x%20y": percent-encoding of UTF-8 without NUL, '+' is a space, empty pairs ("a=1&&b=2")
- * mean nothing. Memory is the arena's. What names mean is not its business.
+ * "a=1&b=x%20y": percent-encoding of UTF-8 without NUL, '+' is a space but in an exponent (1e+22)
+ * and before a time's offset (T00:00:00+02:00), empty pairs ("a=1&&b=2") mean nothing. Memory is
+ * the arena's. What names mean is not its business.
  */
 #ifndef MOEPLAN_SERVER_QUERY_H
 #define MOEPLAN_SERVER_QUERY_H

@@ -48,6 +48,15 @@ static void pairs_are_split_and_decoded(void **state)
     assert_string_equal(pairs("a=%41%4a%4A"), "[a=AJJ]");
 }
 
+static void a_plus_is_itself_in_an_exponent_and_before_an_offset_only(void **state)
+{
+    (void)state;
+    assert_string_equal(pairs("a=1e+22&b=1.E+5,2e+6"), "[a=1e+22][b=1.E+5,2e+6]");
+    assert_string_equal(pairs("a=2026-01-31T23:59:59+02:00"), "[a=2026-01-31T23:59:59+02:00]");
+    assert_string_equal(pairs("a=the+22&b=1e+x&c=e+2&d=3+4&e=1e+"),
+                        "[a=the 22][b=1e x][c=e 2][d=3 4][e=1e ]");
+}
+
 static void empty_pairs_mean_nothing(void **state)
 {
     (void)state;
