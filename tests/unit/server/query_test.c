@@ -105,6 +105,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pairs_are_split_and_decoded, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_plus_is_itself_in_an_exponent_and_before_an_offset_only,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(empty_pairs_mean_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_names_and_values_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_encodings_are_marked_with_the_raw_name, setup,
