@@ -41,25 +41,33 @@ enum err_code answer_no_query(struct call *call)
                             &call->err);
 }
 
-enum err_code answer_body(struct call *call, field_other_json *other, void *ctx, void *target,
-                          struct field_presence *ret_presence)
+enum err_code answer_json(struct call *call, struct json **ret_root)
 {
     /* No body at all says nothing, which is what an empty object says. */
     bool none = call->request.body_length == 0;
-    struct json *root = NULL;
-    enum err_code code = json_parse(none ? "{}" : call->request.body,
-                                    none ? 2 : call->request.body_length, &root, &call->err);
 
-    if (code != ERR_OK)
-        return code;
-    if (json_kind(root) == JSON_OBJECT)
-        code = field_from_json(call->route->body, call->route->n_body, root, "", other, ctx, target,
-                               ret_presence, &call->arena, &call->err);
-    else
-        code = err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "", 0,
-                       "the body must be an object, not %s", json_kind_name(json_kind(root)));
+    answer_no_query(call);
+    return json_parse(none ? "{}" : call->request.body, none ? 2 : call->request.body_length,
+                      ret_root, &call->err);
+}
+
+enum err_code answer_decode(struct call *call, const struct json *root, void *target)
+{
+    struct field_presence presence;
+
+    field_from_json(call->route->body, call->route->n_body, root, "", NULL, NULL, target, &presence,
+                    &call->arena, &call->err);
+    return call->err.code;
+}
+
+enum err_code answer_body(struct call *call, void *target)
+{
+    struct json *root = NULL;
+
+    if (answer_json(call, &root) == ERR_OK)
+        answer_decode(call, root, target);
     json_release(root);
-    return code;
+    return call->err.code;
 }
 
 enum err_code answer_format(struct call *call, int given, unsigned allowed,
@@ -119,20 +127,26 @@ enum err_code answer_select(struct call *call, struct out *out, const char *fiel
 {
     const char *name;
     size_t length, count = 0;
-    enum err_code code = ERR_OK;
 
     out_init(out, &call->arena);
-    if (fields == NULL)
-        return ERR_OK;
     for (const char *at = fields; answer_next_name(&at, &name, &length); count++)
         if (!answer_has_name(members, name, length))
-            code = answer_no_member(call, name, length);
-    if (code == ERR_OK && count > OUT_SELECT_MAX)
-        code = err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "fields", 0, "at most %d members",
-                       OUT_SELECT_MAX);
-    if (code == ERR_OK)
+            answer_no_member(call, name, length);
+    if (count > OUT_SELECT_MAX)
+        err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "fields", 0, "at most %d members",
+                OUT_SELECT_MAX);
+    if (fields != NULL && call->err.code == ERR_OK)
         out_select(out, fields);
-    return code;
+    return call->err.code;
+}
+
+enum err_code answer_begin(struct call *call, struct out *out, const char *const *members)
+{
+    struct select_query query = {0};
+    struct field_presence presence;
+
+    answer_query(call, NULL, NULL, &query, &presence);
+    return answer_select(call, out, query.fields, members);
 }
 
 bool answer_id(const char *text, int64_t *ret_id)

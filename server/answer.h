@@ -28,15 +28,15 @@ enum err_code answer_query(struct call *call, field_other_query *other, void *ct
 /* Refuses every query parameter. */
 enum err_code answer_no_query(struct call *call);
 
-/* The query of a read that takes `fields` alone. */
-struct select_query {
-    const char *fields;
-};
-
 /* Decodes the body, which must be one JSON object or empty, by the body table of the call's route
- * into target, which holds the defaults. other and ctx may be NULL. */
-enum err_code answer_body(struct call *call, field_other_json *other, void *ctx, void *target,
-                          struct field_presence *ret_presence);
+ * into target, which holds the defaults; refuses query parameters. Every fault is in call->err,
+ * whose code is returned. */
+enum err_code answer_body(struct call *call, void *target);
+
+/* The same in two steps, for those who have more to check when the text is JSON, however faulty its
+ * fields. The caller releases *ret_root, which starts NULL. */
+enum err_code answer_json(struct call *call, struct json **ret_root);
+enum err_code answer_decode(struct call *call, const struct json *root, void *target);
 
 /* The form to answer in: `given` by name, or the best of `allowed` (a bit per form) by the Accept
  * header, the first form where the client does not care. ERR_NOT_ACCEPTABLE. */
@@ -44,9 +44,16 @@ enum err_code answer_format(struct call *call, int given, unsigned allowed,
                             enum answer_format *ret_format);
 
 /* Starts `out` with the members `fields` asks for (NULL: all). members: every name there is, ended
- * by NULL. An unknown name is ERR_INVALID naming it. */
+ * by NULL. An unknown name is ERR_INVALID naming it. Returns the call's first error so far, so that
+ * faults of the decoding and of the selection are told together. */
 enum err_code answer_select(struct call *call, struct out *out, const char *fields,
                             const char *const *members);
+
+/* Both for a read that takes `fields` alone: struct select_query, the table select_fields. */
+struct select_query {
+    const char *fields;
+};
+enum err_code answer_begin(struct call *call, struct out *out, const char *const *members);
 
 /* Adds "there is no member …" to call->err. */
 enum err_code answer_no_member(struct call *call, const char *name, size_t length);

@@ -74,13 +74,11 @@ enum err_code curves_read(struct call *call)
     if (strcmp(call->path_param[0], "isoflop") != 0)
         return err_set(&call->err, ERR_NOT_FOUND, "there is no curve '%.100s'",
                        call->path_param[0]);
-    code = answer_query(call, NULL, NULL, &query, &presence);
+    answer_query(call, NULL, NULL, &query, &presence);
+    answer_select(call, &out, query.fields, curve_members);
+    code = question_make(call, &query, &choice, &question);
     if (code == ERR_OK)
         code = answer_format(call, query.format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, curve_members);
-    if (code == ERR_OK)
-        code = question_make(call, &query, &choice, &question);
     if (code == ERR_OK)
         code = curve_isoflop(&question, (size_t)query.points, query.n_active_min,
                              query.n_active_max, &call->arena, &curve, &call->err);

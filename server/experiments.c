@@ -50,13 +50,13 @@ enum err_code experiments_list(struct call *call)
     const struct study *study;
     enum answer_format format = ANSWER_JSON;
     struct page page;
-    enum err_code code = answer_query(call, filters_query, &filters, &query, &presence);
+    enum err_code code;
 
+    answer_query(call, filters_query, &filters, &query, &presence);
+    code = page_begin(&page, call, PAGE_EXPERIMENTS, &query.page, run_members);
     if (code == ERR_OK)
         code = answer_format(call, query.format,
                              1 << ANSWER_JSON | 1 << ANSWER_CSV | 1 << ANSWER_NDJSON, &format);
-    if (code == ERR_OK)
-        code = page_begin(&page, call, PAGE_EXPERIMENTS, &query.page, run_members);
     if (code != ERR_OK)
         return code;
     study = studies_find(call, query.study);
@@ -87,30 +87,32 @@ static enum err_code read_run(struct call *call, struct experiment *ret_run)
     return experiment_read(call->store, id, &call->arena, ret_run, &call->err);
 }
 
-static enum err_code reply_run(struct call *call, const char *fields, const struct experiment *run)
+enum err_code experiments_read(struct call *call)
 {
+    struct experiment run;
     struct out out;
-    enum err_code code = answer_select(call, &out, fields, run_members);
+    enum err_code code = answer_begin(call, &out, run_members);
 
+    if (code == ERR_OK)
+        code = read_run(call, &run);
     if (code != ERR_OK)
         return code;
-    run_write_json(&out, run);
+    run_write_json(&out, &run);
     return answer_out(call, 200, &out);
 }
 
-enum err_code experiments_read(struct call *call)
+/* A required field cannot be taken back to a default: it has none. */
+static void refuse_nulls(struct call *call, const struct json *patch, const struct run_site *site)
 {
-    struct select_query query = {0};
-    struct field_presence presence;
-    struct experiment run;
-    struct out out;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    for (const struct json *at = json_first(patch); at != NULL; at = json_next(at)) {
+        size_t row =
+            field_find(experiment_fields, EXPERIMENT_FIELDS, json_key(at), strlen(json_key(at)));
 
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, run_members);
-    if (code == ERR_OK)
-        code = read_run(call, &run);
-    return code == ERR_OK ? reply_run(call, query.fields, &run) : code;
+        if (json_kind(at) == JSON_NULL && row < EXPERIMENT_FIELDS &&
+            experiment_fields[row].required)
+            run_report(site, ERR_INVALID, json_key(at), "is required: it cannot be null",
+                       &call->arena, &call->err);
+    }
 }
 
 /* Decodes the merge patch onto a copy of the stored run, and checks the result. */
@@ -119,22 +121,22 @@ static enum err_code decode_patch(struct call *call, const struct experiment *st
 {
     const struct run_site site = {.place = ERR_AT_POINTER, .base = ""};
     struct json *root = NULL;
-    enum err_code code =
-        json_parse(call->request.body, call->request.body_length, &root, &call->err);
 
     *patched = (struct run_row){.run = *stored};
-    if (code == ERR_OK)
-        code = field_from_patch(experiment_fields, EXPERIMENT_FIELDS, root, &patched->run,
-                                &patched->presence, &call->arena, &call->err);
+    if (json_parse(call->request.body, call->request.body_length, &root, &call->err) == ERR_OK) {
+        field_from_patch(experiment_fields, EXPERIMENT_FIELDS, root, &patched->run,
+                         &patched->presence, &call->arena, &call->err);
+        if (json_kind(root) == JSON_OBJECT)
+            refuse_nulls(call, root, &site);
+    }
     json_release(root);
-    if (code != ERR_OK)
-        return code;
-    code = run_patch(patched, stored, call->now_us, &call->arena, &call->err);
+    if (call->err.code != ERR_OK ||
+        run_patch(patched, stored, call->now_us, &call->arena, &call->err) != ERR_OK)
+        return call->err.code;
     if (patched->run.id != 0 && patched->run.id != stored->id)
-        code = run_report(&site, ERR_INVALID, "id", "cannot be changed", &call->arena, &call->err);
+        run_report(&site, ERR_INVALID, "id", "cannot be changed", &call->arena, &call->err);
     if (patched->run.study != NULL && strcmp(patched->run.study, stored->study) != 0)
-        code =
-            run_report(&site, ERR_INVALID, "study", "cannot be changed", &call->arena, &call->err);
+        run_report(&site, ERR_INVALID, "study", "cannot be changed", &call->arena, &call->err);
     patched->run.id = stored->id;
     patched->run.study = stored->study;
     run_finish(patched, &site, NULL, &call->arena, &call->err);
@@ -145,6 +147,7 @@ enum err_code experiments_patch(struct call *call)
 {
     struct experiment stored;
     struct run_row patched;
+    struct out out;
     enum err_code code = answer_no_query(call);
 
     if (code == ERR_OK)
@@ -155,7 +158,11 @@ enum err_code experiments_patch(struct call *call)
         code = experiment_update(call->store, &patched.run, &call->err);
     if (code == ERR_OK)
         code = experiment_read(call->store, stored.id, &call->arena, &stored, &call->err);
-    return code == ERR_OK ? reply_run(call, NULL, &stored) : code;
+    if (code != ERR_OK)
+        return code;
+    out_init(&out, &call->arena);
+    run_write_json(&out, &stored);
+    return answer_out(call, 200, &out);
 }
 
 enum err_code experiments_delete(struct call *call)

@@ -155,12 +155,13 @@ static enum err_code decode_fixed(const struct json *value, const char *pointer,
     code = make_list(value, list, arena, err);
     for (const struct json *at = json_first(value); at != NULL && list->items != NULL;
          at = json_next(at)) {
-        double number = INFINITY;
+        double number = NAN; /* what is no value is not judged as one */
 
-        if (json_kind(at) == JSON_NUMBER)
+        if (json_kind(at) == JSON_NULL)
+            number = INFINITY;
+        else if (json_kind(at) == JSON_NUMBER && isfinite(json_number(at)))
             number = json_number(at);
-        if ((json_kind(at) != JSON_NUMBER && json_kind(at) != JSON_NULL) ||
-            (json_kind(at) == JSON_NUMBER && !isfinite(number)))
+        if (isnan(number))
             code = err_add(err, ERR_INVALID, ERR_AT_POINTER,
                            json_pointer_key(arena, pointer, json_key(at)), 0,
                            "must be a number, or null for an infinite one");
@@ -231,6 +232,7 @@ static enum err_code decode_prior(const struct json *value, const char *pointer,
 
         if (base == NULL)
             return no_memory(err);
+        list->items[list->count].value = NAN;
         if (decode_numbers(at, base, table, 2, &list->items[list->count], &presence, arena, err) !=
             ERR_OK)
             code = err->code;
@@ -330,7 +332,7 @@ static void judge_fixed(const struct judge *judge, const struct fit_request *req
 
         if (index == judge->law->n_coefficients)
             continue;
-        if (!value_fits(&judge->law->coefficients[index], fixed->value))
+        if (!isnan(fixed->value) && !value_fits(&judge->law->coefficients[index], fixed->value))
             refuse_value(judge, &judge->law->coefficients[index], pointer);
         options->hold[index] = FIT_FIXED;
         options->fixed[index] = fixed->value;
@@ -371,12 +373,48 @@ static void judge_prior(const struct judge *judge, const struct fit_request *req
         if (options->hold[index] == FIT_FIXED)
             err_add(&judge->call->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
                     "%s is fixed by the same request", prior->name);
-        if (!value_fits(&judge->law->coefficients[index], prior->value) ||
-            !isfinite(law_to_transform(judge->law->coefficients[index].transform, prior->value)))
+        if (!isnan(prior->value) &&
+            (!value_fits(&judge->law->coefficients[index], prior->value) ||
+             !isfinite(law_to_transform(judge->law->coefficients[index].transform, prior->value))))
             refuse_value(judge, &judge->law->coefficients[index], pointer);
         options->prior[index] =
             (struct fit_prior){.set = true, .mean = prior->value, .sd = prior->sd};
     }
+}
+
+/* The options of a request, as far as they depend on no law. */
+static struct fit_options plain_options(const struct law *law, const struct fit_request *request)
+{
+    struct fit_options options = fit_options_default(law);
+
+    options.robust.kind = (enum robust_kind)request->loss;
+    if (!isnan(request->delta))
+        options.robust.delta = request->delta;
+    options.starts = (size_t)request->starts;
+    options.seed = (uint64_t)request->seed;
+    options.holdout_kind = request->holdout_kind;
+    options.holdout = request->holdout;
+    options.bootstrap = (size_t)request->bootstrap;
+    options.level = request->level;
+    return options;
+}
+
+static enum err_code judge_request(struct call *call, const struct fit_request *request,
+                                   struct fit_options *ret_options)
+{
+    struct judge judge = {.call = call, .law = law_find(request->law)};
+
+    if (judge.law == NULL)
+        return call->err.code != ERR_OK ? call->err.code
+                                        : err_set(&call->err, ERR_LAW_NOT_FOUND,
+                                                  "there is no law '%.64s'", request->law);
+    *ret_options = plain_options(judge.law, request);
+    if (!isnan(request->delta) && request->loss != ROBUST_HUBER)
+        err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/delta", 0, "is for the huber loss only");
+    judge_fixed(&judge, request, ret_options);
+    judge_free(&judge, request, ret_options);
+    judge_prior(&judge, request, ret_options);
+    return call->err.code;
 }
 
 enum err_code fit_request_read(struct call *call, struct fit_request *ret_request,
@@ -384,37 +422,15 @@ enum err_code fit_request_read(struct call *call, struct fit_request *ret_reques
 {
     struct fit_request request = {
         .loss = ROBUST_HUBER, .delta = NAN, .starts = FIT_STARTS_DEFAULT, .level = LEVEL_DEFAULT};
-    struct field_presence presence;
-    struct judge judge = {.call = call};
-    struct fit_options options;
-    enum err_code code = answer_no_query(call);
+    struct json *root = NULL;
 
-    if (code == ERR_OK)
-        code = answer_body(call, NULL, NULL, &request, &presence);
-    if (code != ERR_OK)
-        return code;
-    judge.law = law_find(request.law);
-    if (judge.law == NULL)
-        return err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", request.law);
-    options = fit_options_default(judge.law);
-    options.robust.kind = (enum robust_kind)request.loss;
-    if (!isnan(request.delta)) {
-        options.robust.delta = request.delta;
-        if (options.robust.kind != ROBUST_HUBER)
-            err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/delta", 0,
-                    "is for the huber loss only");
+    if (answer_json(call, &root) == ERR_OK) {
+        answer_decode(call, root, &request);
+        if (request.law != NULL)
+            judge_request(call, &request, ret_options);
     }
-    options.starts = (size_t)request.starts;
-    options.seed = (uint64_t)request.seed;
-    options.holdout_kind = request.holdout_kind;
-    options.holdout = request.holdout;
-    options.bootstrap = (size_t)request.bootstrap;
-    options.level = request.level;
-    judge_fixed(&judge, &request, &options);
-    judge_free(&judge, &request, &options);
-    judge_prior(&judge, &request, &options);
+    json_release(root);
     *ret_request = request;
-    *ret_options = options;
     return call->err.code;
 }
 

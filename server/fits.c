@@ -166,10 +166,10 @@ enum err_code fits_list(struct call *call)
     struct field_presence presence;
     const struct study *study;
     struct page page;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = page_begin(&page, call, PAGE_FITS, &query.page, fit_members);
+    answer_query(call, NULL, NULL, &query, &presence);
+    code = page_begin(&page, call, PAGE_FITS, &query.page, fit_members);
     if (code != ERR_OK)
         return code;
     study = studies_find(call, query.study);
@@ -193,16 +193,12 @@ enum err_code fits_list(struct call *call)
 
 enum err_code fits_read(struct call *call)
 {
-    struct select_query query = {0};
-    struct field_presence presence;
     const struct fit_record *record = NULL;
     const struct preset *preset = preset_find(call->path_param[0]);
     struct out out;
     int64_t id;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code = answer_begin(call, &out, fit_members);
 
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, fit_members);
     if (code != ERR_OK)
         return code;
     if (answer_id(call->path_param[0], &id))

@@ -102,10 +102,10 @@ enum err_code laws_list(struct call *call)
     struct list_query query = {0};
     struct field_presence presence;
     struct page page;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = page_begin(&page, call, PAGE_LAWS, &query.page, law_members);
+    answer_query(call, NULL, NULL, &query, &presence);
+    code = page_begin(&page, call, PAGE_LAWS, &query.page, law_members);
     if (code != ERR_OK)
         return code;
     for (const struct law *law = next_law(page.after); law != NULL && page_wants(&page);
@@ -118,14 +118,10 @@ enum err_code laws_list(struct call *call)
 
 enum err_code laws_read(struct call *call)
 {
-    struct select_query query = {0};
-    struct field_presence presence;
     struct out out;
     const struct law *law = law_find(call->path_param[0]);
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code = answer_begin(call, &out, law_members);
 
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, law_members);
     if (code != ERR_OK)
         return code;
     if (law == NULL)

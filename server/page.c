@@ -76,48 +76,42 @@ static const char *cursor_read(struct arena *arena, enum page_list list, const c
 }
 
 /* Splits `fields` into names of the page and names of the items. */
-static enum err_code page_select(struct page *page, const char *fields, const char *const *members)
+static void page_select(struct page *page, const char *fields, const char *const *members)
 {
     static const char *const own[] = {"items", "next_cursor", NULL};
     struct call *call = page->call;
     const char *name;
     size_t length, used[2] = {0, 0};
     char *names[2];
-    enum err_code code = ERR_OK;
 
     for (int i = 0; i < 2; i++) {
         names[i] = arena_alloc(&call->arena, strlen(fields) + 2);
-        if (names[i] == NULL)
-            return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
+        if (names[i] == NULL) {
+            err_set(&call->err, ERR_NO_MEMORY, "out of memory");
+            return;
+        }
     }
     for (const char *at = fields; answer_next_name(&at, &name, &length);) {
         int item = answer_has_name(own, name, length) ? 0 : 1;
         if (item == 1 && !answer_has_name(members, name, length)) {
-            code = answer_no_member(call, name, length);
+            answer_no_member(call, name, length);
             continue;
         }
         memcpy(names[item] + used[item], name, length);
         used[item] += length;
         names[item][used[item]++] = ',';
     }
-    if (code != ERR_OK)
-        return code;
     for (int i = 0; i < 2; i++)
         if (used[i] > 0) {
             names[i][used[i] - 1] = '\0';
-            code = answer_select(call, i == 0 ? &page->out : &page->item, names[i],
-                                 i == 0 ? own : members);
-            if (code != ERR_OK)
-                return code;
+            answer_select(call, i == 0 ? &page->out : &page->item, names[i],
+                          i == 0 ? own : members);
         }
-    return ERR_OK;
 }
 
 enum err_code page_begin(struct page *page, struct call *call, enum page_list list,
                          const struct page_query *query, const char *const *members)
 {
-    enum err_code code = ERR_OK;
-
     *page = (struct page){.call = call,
                           .list = list,
                           .limit = query->limit > 0 ? (size_t)query->limit : PAGE_LIMIT_DEFAULT};
@@ -126,15 +120,13 @@ enum err_code page_begin(struct page *page, struct call *call, enum page_list li
     if (query->cursor != NULL) {
         page->after = cursor_read(&call->arena, list, query->cursor);
         if (page->after == NULL)
-            code = err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "cursor", 0,
-                           "not a cursor of this list: give `next_cursor` of the page before");
+            err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "cursor", 0,
+                    "not a cursor of this list: give `next_cursor` of the page before");
     }
-    if (query->fields != NULL) {
-        enum err_code selected = page_select(page, query->fields, members);
-        code = code == ERR_OK ? selected : code;
-    }
-    if (code != ERR_OK)
-        return code;
+    if (query->fields != NULL)
+        page_select(page, query->fields, members);
+    if (call->err.code != ERR_OK)
+        return call->err.code;
     out_object_begin(&page->out, NULL);
     out_array_begin(&page->out, "items");
     return ERR_OK;

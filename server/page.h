@@ -61,7 +61,8 @@ struct page {
 };
 
 /* Reads the query and opens the page. members: every name an item has, ended by NULL. ERR_INVALID
- * for a cursor that is not this list's and for an unknown member. */
+ * for a cursor that is not this list's and for an unknown member. Returns the call's first error so
+ * far, as answer_select does. */
 enum err_code page_begin(struct page *page, struct call *call, enum page_list list,
                          const struct page_query *query, const char *const *members);
 

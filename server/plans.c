@@ -183,14 +183,14 @@ static enum err_code answer_later(struct call *call)
     return answer_plan(call, call->stage);
 }
 
-/* From the decoded query to the answer. */
+/* From the query, decoded well or not, to the answer. */
 static enum err_code plan(struct call *call, const struct question_query *query)
 {
     struct stage stage = {.query = *query}, *later;
-    enum err_code code = answer_select(call, &stage.out, query->fields, plan_members);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = question_make(call, &stage.query, &stage.choice, &stage.question);
+    answer_select(call, &stage.out, query->fields, plan_members);
+    code = question_make(call, &stage.query, &stage.choice, &stage.question);
     if (code != ERR_OK)
         return code;
     stage.question.parts = wanted_parts(&stage.out);
@@ -213,22 +213,22 @@ enum err_code plans_get(struct call *call)
 {
     struct question_query query = question_default();
     struct field_presence presence;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
 
-    return code == ERR_OK ? plan(call, &query) : code;
+    answer_query(call, NULL, NULL, &query, &presence);
+    return plan(call, &query);
 }
 
 enum err_code plans_post(struct call *call)
 {
     struct question_query query = question_default();
-    struct field_presence presence;
-    enum err_code code = answer_no_query(call);
+    struct json *root = NULL;
 
-    if (code == ERR_OK)
-        code = answer_body(call, NULL, NULL, &query, &presence);
-    if (code == ERR_OK)
-        code = plan(call, &query);
-    if (code != ERR_OK)
+    if (answer_json(call, &root) == ERR_OK) {
+        answer_decode(call, root, &query);
+        plan(call, &query);
+    }
+    json_release(root);
+    if (call->err.code != ERR_OK)
         model_fields_to_pointers(call);
-    return code;
+    return call->err.code;
 }

@@ -284,10 +284,10 @@ enum err_code predict_get(struct call *call)
     struct prediction prediction;
     struct obs run;
     struct out out;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, members);
+    answer_query(call, NULL, NULL, &query, &presence);
+    code = answer_select(call, &out, query.fields, members);
     if (code == ERR_OK)
         code = model_choose(call, &query.model, &choice);
     if (code == ERR_OK)
@@ -337,13 +337,10 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
 enum err_code predict_post(struct call *call)
 {
     struct predict_body body = {.level = LEVEL_DEFAULT};
-    struct field_presence presence;
     struct model_choice choice;
     struct out out;
-    enum err_code code = answer_no_query(call);
+    enum err_code code = answer_body(call, &body);
 
-    if (code == ERR_OK)
-        code = answer_body(call, NULL, NULL, &body, &presence);
     if (code == ERR_OK)
         code = model_choose(call, &body.model, &choice);
     model_fields_to_pointers(call);

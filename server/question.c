@@ -245,31 +245,33 @@ static enum err_code fill_list(struct call *call, struct field_numbers *list,
     return ERR_OK;
 }
 
-static enum err_code missing(struct call *call, const char *name, const char *detail)
+/* A fault of a parameter; silent when the decoding has found one in it already. */
+static void fault(struct call *call, const char *name, const char *detail)
 {
-    return err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
+    for (const struct err_field *at = call->err.first; at != NULL; at = at->next)
+        if (strcmp(at->name + (*at->name == '/'), name) == 0)
+            return;
+    err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
 }
 
 /* What depends on more than one parameter. */
 static enum err_code check(struct call *call, const struct question_query *query)
 {
-    enum err_code code = ERR_OK;
-
     if (query->objective == PLAN_LEAST_LOSS) {
         if (query->limits.compute_flops == INFINITY)
-            code = missing(call, "compute", "is required");
+            fault(call, "compute", "is required");
         if (!isnan(query->target_loss))
-            code = missing(call, "target_loss", "is for the objectives compute and memory");
+            fault(call, "target_loss", "is for the objectives compute and memory");
     } else if (isnan(query->target_loss)) {
-        code = missing(call, "target_loss", "is required by this objective");
+        fault(call, "target_loss", "is required by this objective");
     }
     if (query->limits.min_tokens_per_param > query->limits.max_tokens_per_param)
-        code = missing(call, "min_tokens_per_param", "is above max_tokens_per_param");
+        fault(call, "min_tokens_per_param", "is above max_tokens_per_param");
     if (query->n_active_min >= query->n_active_max)
-        code = missing(call, "n_active_min", "is not below n_active_max");
+        fault(call, "n_active_min", "is not below n_active_max");
     if (query->shape != NULL && shape_find(query->shape) == NULL)
-        code = missing(call, "shape", "must be joint or fine-grained");
-    return code;
+        fault(call, "shape", "must be joint or fine-grained");
+    return call->err.code;
 }
 
 /* The shape asked for, counted as the model counts. */

@@ -201,12 +201,12 @@ enum err_code residuals_list(struct call *call)
     struct field_presence presence;
     struct fitted fitted = {0};
     struct page page;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code;
 
+    answer_query(call, NULL, NULL, &query, &presence);
+    code = page_begin(&page, call, PAGE_RESIDUALS, &query.page, residual_members);
     if (code == ERR_OK)
         code = answer_format(call, query.format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
-    if (code == ERR_OK)
-        code = page_begin(&page, call, PAGE_RESIDUALS, &query.page, residual_members);
     if (code == ERR_OK)
         code = find_record(call, &fitted.record);
     if (code != ERR_OK)

@@ -265,13 +265,7 @@ enum err_code run_patch(struct run_row *patched, const struct experiment *stored
     if (run_bits(patched->presence.given) & EXPERIMENT_TAGS)
         code = merge_tags(run, stored, arena, err);
     for (size_t i = 0; i < EXPERIMENT_FIELDS; i++) {
-        if (!(patched->presence.nulls >> i & 1))
-            continue;
-        if (experiment_fields[i].required)
-            code = err_add(err, ERR_INVALID, ERR_AT_POINTER,
-                           json_pointer_key(arena, "", experiment_fields[i].name), 0,
-                           "is required: it cannot be null");
-        else
+        if (patched->presence.nulls >> i & 1)
             copy_field(run, &absent.run, i);
     }
     /* What was only the default follows what it was derived from. */

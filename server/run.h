@@ -74,7 +74,7 @@ enum err_code run_finish(struct run_row *row, const struct run_site *site,
 
 /* Applies a merge patch decoded onto a copy of the stored run: nulls go back to their defaults,
  * tags are merged, a name or n_total that was a default is derived again. To be followed by
- * run_finish. ERR_INVALID for a null where a value is required. */
+ * run_finish. Nulls of required fields are the caller's to refuse. */
 enum err_code run_patch(struct run_row *patched, const struct experiment *stored, int64_t now_us,
                         struct arena *arena, struct err *err);
 

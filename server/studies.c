@@ -120,10 +120,10 @@ enum err_code studies_list(struct call *call)
     struct list_query query = {0};
     struct field_presence presence;
     struct page page;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = page_begin(&page, call, PAGE_STUDIES, &query.page, study_members);
+    answer_query(call, NULL, NULL, &query, &presence);
+    code = page_begin(&page, call, PAGE_STUDIES, &query.page, study_members);
     if (code != ERR_OK)
         return code;
     for (size_t i = 0; i < snapshot_study_count(call->snapshot); i++) {
@@ -141,14 +141,10 @@ enum err_code studies_list(struct call *call)
 
 enum err_code studies_read(struct call *call)
 {
-    struct select_query query = {0};
-    struct field_presence presence;
     struct out out;
     const struct study *study;
-    enum err_code code = answer_query(call, NULL, NULL, &query, &presence);
+    enum err_code code = answer_begin(call, &out, study_members);
 
-    if (code == ERR_OK)
-        code = answer_select(call, &out, query.fields, study_members);
     if (code != ERR_OK)
         return code;
     study = studies_find(call, call->path_param[0]);
@@ -194,8 +190,7 @@ static enum err_code check_default_fit(struct call *call, const char *study, con
 
 static enum err_code decode_study(struct call *call, struct study_body *ret_body)
 {
-    struct field_presence presence;
-    enum err_code code = answer_body(call, NULL, NULL, ret_body, &presence);
+    enum err_code code = answer_body(call, ret_body);
 
     if (code == ERR_OK && ret_body->id != NULL && strcmp(ret_body->id, call->path_param[0]) != 0)
         code = err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/id", 0, "the path says '%.100s'",
@@ -210,16 +205,13 @@ enum err_code studies_put(struct call *call)
     struct study study;
     bool created;
     struct out out;
-    enum err_code code = answer_no_query(call);
+    enum err_code code;
 
-    if (code != ERR_OK)
-        return code;
     if (!study_id_is_valid(id))
-        code = err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "study", 0,
-                       "must match [a-z0-9][a-z0-9._-]{0,63}");
-    if (decode_study(call, &body) != ERR_OK || code != ERR_OK)
-        return call->err.code;
-    if (body.default_fit != NULL)
+        err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "study", 0,
+                "must match [a-z0-9][a-z0-9._-]{0,63}");
+    code = decode_study(call, &body);
+    if (code == ERR_OK && body.default_fit != NULL)
         code = check_default_fit(call, id, body.default_fit);
     if (code != ERR_OK)
         return code;
