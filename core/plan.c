@@ -10,7 +10,9 @@
 #include "core/plan_build.h"
 #include "core/plan_draws.h"
 #include "core/plan_near.h"
+#include "core/plan_price.h"
 #include "core/plan_refusal.h"
+#include "core/plan_spread.h"
 
 /* A limit is met, and shown as binding, when used to within this. */
 static const double met_tolerance = 1e-9;
@@ -329,6 +331,9 @@ static enum err_code solve_cells(struct work *work, struct err *err)
     else
         configure(question, &question->model, &best_cell, work->best.d_model, work->best.tokens,
                   false, &work->answer.optimum);
+    if (question->parts & PLAN_PRICES)
+        plan_price(question, &best_cell, work->answer.optimum.d_model, work->answer.optimum.tokens,
+                   work->answer.optimum.binding, work->answer.price);
     return ERR_OK;
 }
 
@@ -530,6 +535,8 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
              "optimum was searched over all model sizes");
     if (question->parts & PLAN_INTERVALS)
         code = solve_intervals(&work, err);
+    if (code == ERR_OK && (question->parts & PLAN_SPREAD))
+        code = plan_spread_fill(question, arena, &work.answer.spread, err);
     if (code == ERR_OK)
         *ret_answer = work.answer;
     return code;

@@ -60,7 +60,9 @@ enum plan_part {
     PLAN_MULTIPLIER = 1 << 3,
     PLAN_ARCHITECTURE = 1 << 4,
     PLAN_INTERVALS = 1 << 5,
-    PLAN_ALL = (1 << 6) - 1,
+    PLAN_PRICES = 1 << 6,
+    PLAN_ALL = (1 << 7) - 1,
+    PLAN_SPREAD = 1 << 7, /* plans once for each draw: not in PLAN_ALL */
 };
 
 struct plan_question {
@@ -125,6 +127,19 @@ struct plan_near_optimal {
     double loss;        /* the best at this (E, G) */
 };
 
+/* How the optimum moves over the draws, each planned for in full. */
+struct plan_choice {
+    double experts, granularity;
+    double share; /* of the draws whose optimum has this E and G */
+};
+
+struct plan_spread {
+    size_t draws, answered; /* draws under which no configuration fits have no optimum */
+    double n_active[2], tokens[2], loss[2]; /* quantiles (1 ± level)/2 of the optima */
+    size_t n_choices;
+    struct plan_choice *choice; /* ascending E, G */
+};
+
 struct plan_warning {
     const char *code;
     char detail[240];
@@ -139,6 +154,11 @@ struct plan_answer {
     bool has_dense;
     struct plan_configuration dense;
     double compute_multiplier; /* NAN when dense cannot reach the loss, or is unknown */
+    /* d objective/d limit at the optimum, E and G held (plan_price.h): loss per FLOP, byte, token
+     * …; FLOPs or bytes per unit for the other objectives. 0 where the limit does not bind, NAN
+     * where it is not set. */
+    double price[PLAN_LIMIT_COUNT];
+    struct plan_spread spread;
     size_t n_warnings;
     struct plan_warning warnings[PLAN_WARNINGS_MAX];
 };
