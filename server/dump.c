@@ -7,6 +7,7 @@
 
 struct dump {
     struct dump_question question;
+    struct filter filter; /* the question's: it outlives the handler that asked */
     int64_t after, up_to; /* ids written so far, and the last there is */
     size_t left;          /* rows still allowed; SIZE_MAX without a limit */
     bool more;            /* there is a row beyond the limit */
@@ -204,6 +205,8 @@ enum err_code dump_reply(struct call *call, const struct dump_question *question
     if (dump == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
     dump->question = *question;
+    dump->filter = *question->filter;
+    dump->question.filter = &dump->filter;
     dump->after = question->after;
     dump->left = question->limit > 0 ? question->limit : SIZE_MAX;
     dump->arena = &call->arena;
