@@ -79,9 +79,11 @@ void model_write_interval(struct out *out, const char *name, const double interv
         out_null(out, name);
 }
 
-void model_fields_to_pointers(struct call *call)
+void model_fields_to_pointers(struct call *call, const struct err_field *after)
 {
-    for (struct err_field *field = call->err.first; field != NULL; field = field->next) {
+    struct err_field *field = after != NULL ? after->next : call->err.first;
+
+    for (; field != NULL; field = field->next) {
         const char *pointer;
 
         if (field->place != ERR_AT_PARAMETER)

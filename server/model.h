@@ -63,7 +63,8 @@ void model_write_extrapolates(struct out *out, const struct plan_extrapolation *
 /* [low, high], or null where there is none. */
 void model_write_interval(struct out *out, const char *name, const double interval[2]);
 
-/* After an error on a JSON body: what core said of parameters is said of the body's members. */
-void model_fields_to_pointers(struct call *call);
+/* After an error on a JSON body: what was said of parameters behind the field `after` (NULL: from
+ * the first) is said of the body's members. */
+void model_fields_to_pointers(struct call *call, const struct err_field *after);
 
 #endif

@@ -338,8 +338,11 @@ static void write_page(struct out *out, const char *name, const char *item, bool
 
 bool openapi_takes_fields(const struct route *route)
 {
+    size_t length = strlen("fields");
+
     return route->reply_schema != NULL &&
-           field_find(route->query, route->n_query, "fields", strlen("fields")) < route->n_query;
+           (field_find(route->query, route->n_query, "fields", length) < route->n_query ||
+            field_find(route->body, route->n_body, "fields", length) < route->n_body);
 }
 
 /* Whether a schema is answered by a route, itself or as the items of a page; and in part. */

@@ -171,7 +171,7 @@ static enum err_code answer_plan(struct call *call, struct stage *stage)
     enum err_code code = plan_solve(&stage->question, &call->arena, &answer, &call->err);
 
     if (call->route->method == METHOD_POST)
-        model_fields_to_pointers(call);
+        model_fields_to_pointers(call, NULL);
     if (code != ERR_OK)
         return code;
     write_plan(&stage->out, &stage->query, &stage->choice, &stage->question, &answer);
@@ -224,11 +224,12 @@ enum err_code plans_post(struct call *call)
     struct json *root = NULL;
 
     if (answer_json(call, &root) == ERR_OK) {
+        const struct err_field *of_query = call->err.last;
+
         answer_decode(call, root, &query);
         plan(call, &query);
+        model_fields_to_pointers(call, of_query);
     }
     json_release(root);
-    if (call->err.code != ERR_OK)
-        model_fields_to_pointers(call);
     return call->err.code;
 }

@@ -341,9 +341,10 @@ enum err_code predict_post(struct call *call)
     struct out out;
     enum err_code code = answer_body(call, &body);
 
-    if (code == ERR_OK)
+    if (code == ERR_OK) {
         code = model_choose(call, &body.model, &choice);
-    model_fields_to_pointers(call);
+        model_fields_to_pointers(call, NULL);
+    }
     if (code != ERR_OK)
         return code;
     out_init(&out, &call->arena);

@@ -11,7 +11,8 @@
 
 Lines with `>` are the request, those with `<` the reply; what follows each is its body. A test may
 hold several exchanges. `${name}` stands for what an earlier `$name` matched; `${study}` is the
-file's own, empty study; ${x200} and ${emoji200} are that many characters. In expected JSON `…` is any value, the rest of a list, or further members;
+file's own, empty study; ${x200} and ${emoji200} are that many characters. In expected JSON `…` is any value, the rest of a list or of a text, or further
+members;
 "≈1.5 ±2%" is a number near that. Other bodies are compared line by line, `…` being any rest.
 A request without a Content-Type and with a body is JSON. A body of `@path` is that file.
 """
@@ -89,6 +90,9 @@ def match(expected, got, names, at=''):
         return None if near else f'{at}: {got!r} is not near {value}'
     if isinstance(expected, str) and re.fullmatch(r'\$\w+', expected):
         return match_name(expected[1:], got, names, at)
+    if isinstance(expected, str) and MORE in expected and isinstance(got, str):
+        why = match_text(expected, got, names)
+        return f'{at}: {why}' if why else None
     if isinstance(expected, dict) and isinstance(got, dict):
         return match_object(expected, got, names, at)
     if isinstance(expected, list) and isinstance(got, list):

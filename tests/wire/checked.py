@@ -63,11 +63,11 @@ class Checked(Daemon):
     def request(self, method, path, body=None, headers=None, timeout=60):
         answer = super().request(method, path, body, headers, timeout)
         if self.document is not None:
-            check(self.document, method, path, headers or {}, answer)
+            check(self.document, method, path, body, answer)
         return answer
 
 
-def check(document, method, target, headers, answer):
+def check(document, method, target, body, answer):
     path, _, query = target.partition('?')
     where = f'{method} {target[:200]} -> {answer.status}'
     assert answer.headers.get('x-request-id'), f'{where}: no X-Request-Id'
@@ -94,7 +94,7 @@ def check(document, method, target, headers, answer):
     assert stated is not None, f'{where}: openapi.json does not state {media}'
     if media.endswith('json') and not media.endswith('ndjson'):
         schema = stated['schema']
-        if 'anyOf' in schema and not asks_for_fields(query):
+        if 'anyOf' in schema and not asks_for_fields(query, body):
             schema = schema['anyOf'][0]
         check_body(document, schema, answer, where)
     if answer.status >= 400:
@@ -103,8 +103,14 @@ def check(document, method, target, headers, answer):
         assert 'etag' in answer.headers or answer.headers.get('cache-control') == 'no-store', where
 
 
-def asks_for_fields(query):
-    return 'fields' in urllib.parse.parse_qs(query, keep_blank_values=True)
+def asks_for_fields(query, body):
+    if isinstance(body, bytes):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            body = None
+    return 'fields' in urllib.parse.parse_qs(query, keep_blank_values=True) or \
+        isinstance(body, dict) and 'fields' in body
 
 
 def check_body(document, schema, answer, where):
