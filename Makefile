@@ -88,8 +88,10 @@ $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
 # Fault tests bring disks that lose power and a malloc that fails (alloc.c, included where it is
-# wanted); sanitizers own malloc, so these are built and run without them too.
-FAULT         := $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%,$(wildcard tests/fault/*_test.c))
+# wanted). Sanitizers own malloc, so the latter are built and run without them.
+FAULT_SRC     := $(wildcard tests/fault/*_test.c)
+ALLOC         := $(patsubst %.c,$(BUILD)/%,$(filter %_alloc_test.c,$(FAULT_SRC)))
+FAULT         := $(patsubst %.c,$(BUILD)/%,$(filter-out %_alloc_test.c,$(FAULT_SRC)))
 FAULT_SUPPORT := $(filter-out %_test.c %/alloc.c,$(wildcard tests/fault/*.c))
 
 $(BUILD)/tests/fault/%: $(BUILD)/obj/tests/fault/%.o $(call obj,$(FAULT_SUPPORT)) \
@@ -106,9 +108,9 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
 
-.PHONY: units faults fuzzers
+.PHONY: units allocs fuzzers
 units: $(UNIT) $(FAULT) $(FUZZ)
-faults: $(FAULT)
+allocs: $(ALLOC)
 fuzzers: $(FUZZ)
 .SECONDARY:
 
@@ -124,7 +126,7 @@ benches: $(BENCH)
 
 # What a user asks for. Each of these sets up first, then builds through a make of its own, so that
 # packages are there before anything is compiled.
-SUBMAKE := $(MAKE) --no-print-directory -j$(JOBS)
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help setup run stop test san fuzz lint bench install clean
 help: ## this list
@@ -144,7 +146,7 @@ stop: ## end the daemon of `make run`
 
 test: ## set up, build with sanitizers, run every test
 	@tools/setup run test
-	@$(SUBMAKE) -s all faults
+	@$(SUBMAKE) -s all allocs
 	@$(SUBMAKE) -s san
 	@$(PYTHON) tests/run.py --jobs $(JOBS) $(TESTS)
 

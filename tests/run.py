@@ -1,7 +1,7 @@
 """Runs every suite of the project and adds them up.
 
 A suite is a program that prints TAP: the executables of build/san/tests (and of build/tests, where
-faults are injected that a sanitizer would get in the way of), and the scripts with a `#!` line in
+malloc fails on demand, which a sanitizer would not let it), and the scripts with a `#!` line in
 tests/lib, wire and browser. A suite that ends without the plan it announced, with a bad exit status, or too late counts as one
 failure of its own, whatever its other lines say. The last line is `N passed, N failed, N skipped`.
 
