@@ -2,8 +2,9 @@
 
 A suite is a program that prints TAP: the executables of build/san/tests (and of build/tests, where
 malloc fails on demand, which a sanitizer would not let it), and the scripts with a `#!` line in
-tests/lib, wire and browser. A suite that ends without the plan it announced, with a bad exit status, or too late counts as one
-failure of its own, whatever its other lines say. The last line is `N passed, N failed, N skipped`.
+tests/lib, wire and browser. A suite that ends without the plan it announced, with a bad exit status,
+or too late counts as one failure of its own, whatever its other lines say. The last line is
+`N passed, N failed, N skipped`.
 
 What suites are given in the environment: MOEPLAN_BIN (the daemon to talk to), MOEPLAN_DATA (the
 folder of real runs, may be unset), and sanitizer options that make every finding fatal.
