@@ -11,8 +11,9 @@
  *
  * Times are microseconds since 1970-01-01 UTC. REAL keeps every double but for the sign of -0; NULL
  * stands for absent. Texts are UTF-8. */
-static const char version_1[] =
-    /* Facts: what was posted. Cannot be rebuilt from anything. */
+
+/* Facts: what was posted. Cannot be rebuilt from anything. */
+static const char facts_1[] =
     "CREATE TABLE study (\n"
     "    -- Results whose losses are comparable. Other tables refer to it by number, so that a\n"
     "    -- million rows do not repeat a text.\n"
@@ -54,11 +55,12 @@ static const char version_1[] =
     "    excluded INTEGER NOT NULL CHECK (excluded IN (0, 1)),\n"
     "    excluded_reason TEXT,\n"
     "    recorded_at INTEGER NOT NULL,\n"
-    "    UNIQUE (study, name)\n"
+    "    UNIQUE (name, study) -- in this order: comparing texts first is what SQLite does fastest\n"
     ") STRICT;\n"
-    "CREATE INDEX experiment_by_study ON experiment (study);\n" /* and id: the way of paging */
+    "CREATE INDEX experiment_by_study ON experiment (study);\n"; /* and id: the way of paging */
 
-    /* What can be rebuilt: fits of the runs above. */
+/* What can be rebuilt: fits of the runs above. */
+static const char fits_1[] =
     "CREATE TABLE fit (\n"
     "    id INTEGER PRIMARY KEY AUTOINCREMENT,\n"
     "    study INTEGER NOT NULL REFERENCES study (number) ON DELETE CASCADE,\n"
@@ -72,11 +74,10 @@ static const char version_1[] =
     "    robust TEXT NOT NULL CHECK (robust IN ('huber', 'squared')),\n"
     "    robust_delta REAL,\n"
     "    document TEXT, -- JSON members of the answer, byte for byte as first given\n"
-    "    draws BLOB CHECK (length(draws) % 8 = 0), -- little-endian doubles, a draw after "
-    "another,\n"
-    "                                              -- coefficients in their order\n"
-    "    runs BLOB CHECK (length(runs) % 8 = 0)    -- little-endian int64 experiment ids, "
-    "ascending\n"
+    "    -- Little-endian doubles, one draw after another, coefficients in their order.\n"
+    "    draws BLOB CHECK (length(draws) % 8 = 0),\n"
+    "    -- Little-endian int64 ids of the experiments fitted, ascending.\n"
+    "    runs BLOB CHECK (length(runs) % 8 = 0)\n"
     ") STRICT;\n"
     "CREATE INDEX fit_by_study ON fit (study);\n"
 
@@ -106,17 +107,17 @@ static const char version_1[] =
     ") STRICT, WITHOUT ROWID;\n";
 
 const struct migration schema_migrations[] = {
-    {version_1},
+    {{facts_1, fits_1}},
 };
 const size_t schema_migration_count = sizeof schema_migrations / sizeof schema_migrations[0];
 _Static_assert(sizeof schema_migrations / sizeof schema_migrations[0] == STORE_SCHEMA_VERSION,
                "store.h says the version that the last migration makes");
 
 /* Durability first: a commit is answered when the log is on disk (FULL). The log is folded into the
- * main file by the writer alone, every WAL_PAGES pages: one connection writes and checkpoints,
- * which is what keeps SQLite 3.40.1's WAL-reset bug away. secure_delete would rewrite every page
- * freed. Sorting and undo never need a directory for temporary files (temp_store). Negative cache
- * sizes are KiB. */
+ * main file by the writer alone, every wal_autocheckpoint pages: one connection writes and
+ * checkpoints, which is what keeps SQLite 3.40.1's WAL-reset bug away. secure_delete would rewrite
+ * every page freed. Sorting and undo never need a directory for temporary files (temp_store).
+ * Negative cache sizes are KiB. */
 const struct setting schema_writer_settings[] = {
     {"PRAGMA journal_mode = WAL", "PRAGMA journal_mode", "wal",
      "the file system cannot hold a database with a write-ahead log; use a local disk"},
@@ -195,7 +196,8 @@ static enum err_code apply(struct store *store, const struct migration *migratio
     code = handle_execute(store, "BEGIN IMMEDIATE", err);
     if (code != ERR_OK)
         return code;
-    code = handle_execute(store, migration->sql, err);
+    for (size_t i = 0; i < MIGRATION_SCRIPTS_MAX && migration->sql[i] && code == ERR_OK; i++)
+        code = handle_execute(store, migration->sql[i], err);
     if (code == ERR_OK)
         code = handle_execute(store, stamp, err);
     if (code != ERR_OK && !sqlite3_get_autocommit(store->db))

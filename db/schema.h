@@ -16,8 +16,10 @@ struct store;
 /* "MoEp", in the file's header: what tells a moeplan database from any other. */
 enum { SCHEMA_APPLICATION_ID = 0x4d6f4570 };
 
+enum { MIGRATION_SCRIPTS_MAX = 4 };
+
 struct migration {
-    const char *sql;
+    const char *sql[MIGRATION_SCRIPTS_MAX]; /* in order; NULL after the last */
 };
 
 /* Row i makes version i + 1. */

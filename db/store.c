@@ -76,6 +76,9 @@ enum err_code handle_open_writer(const char *path, const struct store_setup *set
 
     if (!store)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
+    /* SQLite would take a lock at each allocation to count it, and nobody asks. Too late, and
+     * refused, when it runs already. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     code = lock_resolve(path, true, &store->path, err);
     if (code == ERR_OK)
         code = lock_take(store->path, &store->lock_fd, err);

@@ -27,7 +27,8 @@ enum { STORE_SCHEMA_VERSION = 1 };
  * file, by whatever path, is refused (ERR_UNAVAILABLE). Refuses a file that is not moeplan's or is
  * newer than this program, and one with several hard links (ERR_INVALID), and a damaged one
  * (ERR_INTERNAL). Applies migrations, each after a checked copy "<path>.before-vN"; marks fits left
- * running as interrupted; makes the study "default". Close readers before it. */
+ * running as interrupted; makes the study "default". The process's first call comes before any
+ * other thread uses a store; close readers before the writer. */
 enum err_code store_open(const char *path, struct store **ret_store, struct err *err);
 
 /* A read-only handle on the same file. The writer must be open. */

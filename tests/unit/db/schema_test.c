@@ -24,8 +24,8 @@ static void make_future(struct future *future, const char *first, const char *se
 {
     for (size_t i = 0; i < RELEASED; i++)
         future->migrations[i] = schema_migrations[i];
-    future->migrations[RELEASED].sql = first;
-    future->migrations[NEXT].sql = second;
+    future->migrations[RELEASED] = (struct migration){{first}};
+    future->migrations[NEXT] = (struct migration){{second}};
     future->setup = (struct store_setup){.migrations = future->migrations,
                                          .n_migrations = second ? AFTER : NEXT};
 }
