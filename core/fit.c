@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fit_bootstrap.h"
 #include "core/fit_diagnose.h"
 #include "core/fit_error.h"
+#include "core/fit_holdout.h"
 #include "core/fit_identify.h"
+#include "core/fit_interval.h"
 #include "core/fit_search.h"
 
 struct fit_options fit_options_default(const struct law *law)
@@ -139,6 +142,13 @@ static enum err_code search(struct work *work, struct fit_result *result, struct
     return ERR_OK;
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
 /* Sums over the runs at the answer, from the contract's own formula. */
 static void measure(const struct work *work, struct fit_result *result)
 {
@@ -160,6 +170,20 @@ static void measure(const struct work *work, struct fit_result *result)
     likelihood = n * log(fmax(squares / n, DBL_MIN)); /* a perfect fit stays a number */
     result->bic = likelihood + k * log(n);
     result->aicc = n > k + 1.0 ? likelihood + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0) : NAN;
+}
+
+/* The share `level` of runs lies within so many residuals; a normal sample's would be within z. */
+static double noise_of(const struct work *work)
+{
+    const struct fit_polish *polish = &work->polish;
+    size_t n = work->problem.n, p = work->problem.p;
+    size_t rank = (size_t)(work->options->level * (double)n);
+
+    for (size_t i = 0; i < n; i++)
+        polish->trial[i] = fabs(polish->residual[i]);
+    qsort(polish->trial, n, sizeof *polish->trial, compare_doubles);
+    return polish->trial[rank < n ? rank : n - 1] / fit_interval_normal(work->options->level) *
+           (n > p ? sqrt((double)n / (double)(n - p)) : 1.0);
 }
 
 static void set_ranges(const struct work *work, struct fit_result *result)
@@ -194,9 +218,33 @@ static void describe(struct work *work, struct fit_result *result)
         result->interval[i][0] = result->interval[i][1] = NAN;
     }
     measure(work, result);
+    result->noise_log = noise_of(work);
     set_ranges(work, result);
     fit_diagnose(&work->error, &work->problem, polish->residual, work->obs, work->count,
                  polish->trial, result);
+}
+
+/* The bootstrap, its draws in the caller's arena. */
+static enum err_code draw(struct work *work, struct arena *arena, struct fit_result *result,
+                          struct err *err)
+{
+    size_t n = work->options->bootstrap;
+    double *draws, z[LAW_MAX_COEFFICIENTS] = {0};
+    enum err_code code;
+
+    if (n == 0)
+        return ERR_OK;
+    draws = arena_calloc(arena, n * result->law->n_coefficients, sizeof *draws);
+    if (draws == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
+    /* From the coefficients, as fit_draws must: the same draws to the bit. */
+    fit_problem_point(&work->problem, result->coefficient, z);
+    fit_problem_clip(&work->problem, z);
+    code = fit_bootstrap_run(work->options, &work->problem, z, work->obs, 0, n, &work->scratch,
+                             draws, err);
+    if (code == ERR_OK)
+        code = fit_set_draws(result, draws, n, work->options->level, err);
+    return code;
 }
 
 enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
@@ -206,7 +254,6 @@ enum err_code fit_run(const struct fit_options *options, const struct obs *obs, 
     struct fit_result *result = calloc(1, sizeof *result);
     enum err_code code;
 
-    (void)arena;
     if (work == NULL || result == NULL) {
         code = err_set(err, ERR_NO_MEMORY, "out of memory for a fit");
         goto done;
@@ -224,13 +271,66 @@ enum err_code fit_run(const struct fit_options *options, const struct obs *obs, 
     if (code != ERR_OK)
         goto done;
     describe(work, result);
-    *ret_result = *result;
+    code = draw(work, arena, result, err);
+    if (code == ERR_OK && options->holdout_kind != FIT_HOLDOUT_NONE)
+        code = fit_holdout_run(options, work->obs, work->count, result, err);
+    if (code == ERR_OK)
+        *ret_result = *result;
 done:
     if (work != NULL)
         arena_release(&work->scratch);
     free(work);
     free(result);
     return code;
+}
+
+enum err_code fit_draws(const struct fit_options *options, const struct obs *obs, size_t count,
+                        const struct fit_result *result, size_t first, size_t n, double *ret_draws,
+                        struct err *err)
+{
+    struct work *work = calloc(1, sizeof *work);
+    double z[LAW_MAX_COEFFICIENTS] = {0};
+    enum err_code code;
+
+    if (work == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
+    work->options = options;
+    arena_init(&work->scratch, SIZE_MAX);
+    code = copy_runs(work, obs, count, err);
+    if (code == ERR_OK)
+        code = fit_problem_init(&work->problem, options, result->is_free, result->coefficient,
+                                work->obs, work->count, &work->scratch, err);
+    if (code == ERR_OK) {
+        fit_problem_point(&work->problem, result->coefficient, z);
+        fit_problem_clip(&work->problem, z);
+        code = fit_bootstrap_run(options, &work->problem, z, work->obs, first, n, &work->scratch,
+                                 ret_draws, err);
+    }
+    arena_release(&work->scratch);
+    free(work);
+    return code;
+}
+
+enum err_code fit_set_draws(struct fit_result *result, const double *draws, size_t n, double level,
+                            struct err *err)
+{
+    size_t width = result->law->n_coefficients;
+    double *values = calloc(n + 1, sizeof *values);
+
+    if (values == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
+    for (size_t i = 0; i < width; i++) {
+        result->interval[i][0] = result->interval[i][1] = NAN;
+        if (!result->is_free[i] || isnan(result->standard_error[i]))
+            continue;
+        for (size_t k = 0; k < n; k++)
+            values[k] = draws[k * width + i];
+        fit_interval_of(values, n, level, result->interval[i]);
+    }
+    result->draws = draws;
+    result->n_draws = n;
+    free(values);
+    return ERR_OK;
 }
 
 double fit_objective(const struct fit_options *options, const double *coefficients,

@@ -103,9 +103,14 @@ struct fit_result {
     double interval[LAW_MAX_COEFFICIENTS][2];    /* natural; NAN,NAN where there is none */
     size_t n_free, points;
     double objective, rmse_log, mae_log, aicc, bic; /* aicc NAN when points <= k + 1 */
+    /* Standard deviation of one new run about the law, in ln loss: the residuals' quantile at
+     * `level` over the normal one's, with the degrees of freedom the fit took. */
+    double noise_log;
     enum fit_stop stop;
-    size_t starts, starts_agreeing; /* starts that reached the best objective */
-    double condition_number;        /* of the scaled Jacobian at the answer */
+    /* Searches carried to their end (the best of the starts, and jumps about the best point), and
+     * how many of them reached the best objective. */
+    size_t starts, starts_agreeing;
+    double condition_number; /* of the scaled Jacobian at the answer */
     struct fit_range range[LAW_VARIABLE_COUNT];
     struct fit_holdout_result holdout;
     size_t n_draws;
@@ -120,6 +125,18 @@ struct fit_result {
  * ERR_CANCELLED, ERR_NO_MEMORY. */
 enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
                       struct arena *arena, struct fit_result *ret_result, struct err *err);
+
+/* Draws first … first + n − 1 of the bootstrap of a fit that fit_run made from the same options and
+ * runs, into ret_draws (n × n_coefficients): what fit_run itself does for options->bootstrap, in
+ * parts that threads can share. Draw k is the same whoever makes it. ERR_CANCELLED,
+ * ERR_NO_MEMORY. */
+enum err_code fit_draws(const struct fit_options *options, const struct obs *obs, size_t count,
+                        const struct fit_result *result, size_t first, size_t n, double *ret_draws,
+                        struct err *err);
+
+/* Gives a result its draws (kept, not copied) and the intervals they make. ERR_NO_MEMORY. */
+enum err_code fit_set_draws(struct fit_result *result, const double *draws, size_t n, double level,
+                            struct err *err);
 
 struct fit_residual {
     double predicted;        /* loss */

@@ -185,13 +185,6 @@ static void extremes(const struct obs *obs, size_t count, double *scratch,
     }
 }
 
-static bool same_configuration(const struct obs *a, const struct obs *b)
-{
-    return a->n_active == b->n_active && a->tokens == b->tokens && a->experts == b->experts &&
-           a->granularity == b->granularity &&
-           (a->n_total == b->n_total || (isnan(a->n_total) && isnan(b->n_total)));
-}
-
 /* Runs of one configuration differ by noise alone: what the fit leaves beyond that is its own
  * fault, and what it leaves less than that is chance or error. */
 static void replicates(const struct obs *obs, const double *residuals, size_t count,
@@ -203,7 +196,7 @@ static void replicates(const struct obs *obs, const double *residuals, size_t co
     for (size_t from = 0, to; from < count; from = to, groups++) {
         double mean = 0.0;
 
-        for (to = from; to < count && same_configuration(&obs[from], &obs[to]); to++)
+        for (to = from; to < count && fit_identify_same(&obs[from], &obs[to]); to++)
             mean += residuals[to];
         mean /= (double)(to - from);
         for (size_t i = from; i < to; i++)

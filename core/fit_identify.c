@@ -36,6 +36,13 @@ double fit_identify_value(const struct obs *obs, enum law_variable variable)
     return NAN;
 }
 
+bool fit_identify_same(const struct obs *a, const struct obs *b)
+{
+    return a->n_active == b->n_active && a->tokens == b->tokens && a->experts == b->experts &&
+           a->granularity == b->granularity &&
+           (a->n_total == b->n_total || (isnan(a->n_total) && isnan(b->n_total)));
+}
+
 size_t fit_identify_levels(const struct obs *obs, size_t count, enum law_variable variable,
                            size_t most)
 {

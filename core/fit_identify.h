@@ -32,6 +32,9 @@ double fit_identify_value(const struct obs *obs, enum law_variable variable);
 size_t fit_identify_levels(const struct obs *obs, size_t count, enum law_variable variable,
                            size_t most);
 
+/* Whether two runs are repeats: the same N, D, E and G. obs_compare puts repeats side by side. */
+bool fit_identify_same(const struct obs *a, const struct obs *b);
+
 /* How many different configurations the law sees. obs sorted by obs_compare. */
 size_t fit_identify_configurations(const struct law *law, const struct obs *obs, size_t count);
 

@@ -257,7 +257,7 @@ static void a_tight_prior_holds_and_a_loose_one_lets_go(void **state)
     fit_case_run(&options, &runs, &tight);
     assert_near(tight.result.coefficient[alpha], -0.25, 1e-4);
     assert_near(tight.result.coefficient[a], 80.0, 1e-3);
-    options.prior[alpha].sd = options.prior[a].sd = 1e3;
+    options.prior[alpha].sd = options.prior[a].sd = options.prior[c].sd = 1e5;
     fit_case_run(&options, &runs, &loose);
     assert_near(loose.result.objective, none.result.objective, 1e-4);
     fit_case_release(&tight);

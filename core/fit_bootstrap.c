@@ -1,0 +1,96 @@
+#include "core/fit_bootstrap.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/fit_identify.h"
+#include "core/rng.h"
+
+enum { DRAW_STEPS = 60, PROGRESS_EVERY = 16 };
+
+/* Streams of draws are apart from those of starts. */
+static const uint64_t draw_seed = 0x626f6f7473747261u;
+
+struct bootstrap {
+    const struct fit_problem *base;
+    struct fit_problem problem; /* the base with responses of its own */
+    struct fit_polish polish;
+    size_t groups;
+    size_t *group;    /* of each run */
+    double *residual; /* of the fit, n_rows */
+    double *weight;   /* of the draw, n_rows */
+    bool wild;
+    double inflation;
+};
+
+static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *problem,
+                             const double *z, const struct obs *obs, struct arena *arena,
+                             struct err *err)
+{
+    size_t n = problem->n, p = problem->p;
+
+    memset(boot, 0, sizeof *boot);
+    boot->base = problem;
+    boot->problem = *problem;
+    boot->group = arena_calloc(arena, n, sizeof *boot->group);
+    boot->residual = arena_calloc(arena, problem->n_rows, sizeof(double));
+    boot->weight = arena_calloc(arena, problem->n_rows, sizeof(double));
+    boot->problem.y = arena_calloc(arena, problem->n_rows, sizeof(double));
+    if (!boot->group || !boot->residual || !boot->weight || !boot->problem.y)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the bootstrap");
+    for (size_t i = 0; i < n; i++) {
+        boot->groups += i == 0 || !fit_identify_same(&obs[i - 1], &obs[i]) ? 1 : 0;
+        boot->group[i] = boot->groups - 1;
+    }
+    boot->wild = boot->groups < BOOTSTRAP_GROUPS * p;
+    boot->inflation = n > p ? sqrt((double)n / (double)(n - p)) : 1.0;
+    memcpy(boot->problem.y, problem->y, problem->n_rows * sizeof(double));
+    memcpy(boot->weight, problem->weight, problem->n_rows * sizeof(double));
+    if (!fit_problem_evaluate(problem, z, boot->residual, NULL))
+        return err_set(err, ERR_INTERNAL, "the fit to be drawn from has no finite losses");
+    return fit_polish_init(&boot->polish, &boot->problem, false, arena, err);
+}
+
+/* Weights or responses of one draw: one random number a group, in their order. */
+static void resample(struct bootstrap *boot, struct rng *rng)
+{
+    const struct fit_problem *base = boot->base;
+    double change = 0.0;
+
+    for (size_t i = 0; i < base->n; i++) {
+        if (i == 0 || boot->group[i] != boot->group[i - 1])
+            change =
+                boot->wild ? (rng_uniform(rng) < 0.5 ? -1.0 : 1.0) : -log(1.0 - rng_uniform(rng));
+        if (boot->wild)
+            boot->problem.y[i] = base->y[i] + (change * boot->inflation - 1.0) * boot->residual[i];
+        else
+            boot->weight[i] = base->weight[i] * change;
+    }
+    boot->polish.weight = boot->weight;
+}
+
+enum err_code fit_bootstrap_run(const struct fit_options *options,
+                                const struct fit_problem *problem, const double *z,
+                                const struct obs *obs, size_t first, size_t n, struct arena *arena,
+                                double *ret, struct err *err)
+{
+    struct fit_polish_goal goal = {fit_problem_delta(problem), 1e-5, DRAW_STEPS, false};
+    struct fit_progress progress = {.draws = n};
+    struct bootstrap boot;
+    enum err_code code = prepare(&boot, problem, z, obs, arena, err);
+
+    for (size_t k = 0; k < n && code == ERR_OK; k++) {
+        struct rng rng = rng_stream(options->seed ^ draw_seed, first + k);
+        double at[LAW_MAX_COEFFICIENTS];
+
+        resample(&boot, &rng);
+        memcpy(at, z, sizeof at);
+        (void)fit_polish_run(&boot.polish, &goal, at);
+        fit_problem_natural(problem, at, ret + k * problem->law->n_coefficients);
+        progress.draws_done = k + 1;
+        if (k % PROGRESS_EVERY == 0 && options->progress != NULL &&
+            !options->progress(options->progress_ctx, &progress))
+            code = err_set(err, ERR_CANCELLED, "the fit was cancelled");
+    }
+    return code;
+}
