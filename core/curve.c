@@ -3,156 +3,63 @@
 #include <assert.h>
 #include <math.h>
 
-#include "core/plan_draws.h"
-#include "core/plan_least.h"
+#include "core/curve_table.h"
 
-/* The decades shown to either side of the least loss. */
-static const double isoflop_decades = 1;
+/* How far curves reach to either side of the optimum, as a factor. */
+static const double reach = 10;
 
-enum isoflop_column {
-    ISOFLOP_EXPERTS,
-    ISOFLOP_GRANULARITY,
-    ISOFLOP_N_ACTIVE,
-    ISOFLOP_N_TOTAL,
-    ISOFLOP_D_MODEL,
-    ISOFLOP_TOKENS,
-    ISOFLOP_LOSS,
-    ISOFLOP_LOSS_LOW,
-    ISOFLOP_LOSS_HIGH,
-    ISOFLOP_FEASIBLE,
-    ISOFLOP_OPTIMUM,
-    ISOFLOP_EXTRAPOLATES,
-    ISOFLOP_COLUMNS
-};
+/* Numbers of experts closer than this, relative, are one. */
+static const double same = 1e-9;
 
-static const char *const isoflop_names[ISOFLOP_COLUMNS] = {
-    "experts", "granularity", "n_active",  "n_total",  "d_model", "tokens",
-    "loss",    "loss_low",    "loss_high", "feasible", "optimum", "extrapolates",
-};
-
-/* Columns of up to n_rows rows; n_rows is then counted up as they are filled. */
-static bool curve_alloc(struct curve *curve, struct arena *arena, size_t n_rows,
-                        const char *const *names, size_t n_columns)
+static enum err_code no_room(struct err *err, size_t points)
 {
-    double *block = arena_alloc(arena, n_rows * n_columns * sizeof *block);
-
-    assert(n_columns <= CURVE_COLUMNS_MAX);
-    if (!block)
-        return false;
-    *curve = (struct curve){.n_columns = n_columns};
-    for (size_t k = 0; k < n_columns; k++) {
-        curve->column[k] = names[k];
-        curve->value[k] = block + k * n_rows;
-    }
-    return true;
+    return err_set(err, ERR_NO_MEMORY, "no room for a curve of %zu points", points);
 }
 
-static bool is_outside(const struct plan_model *model, const struct plan_configuration *c)
+static enum err_code check(const struct plan_question *question, size_t points, struct err *err)
 {
-    struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
-    const double value[LAW_VARIABLE_COUNT] = {
-        [LAW_N_ACTIVE] = c->n_active, [LAW_N_TOTAL] = c->n_total,         [LAW_TOKENS] = c->tokens,
-        [LAW_EXPERTS] = c->experts,   [LAW_GRANULARITY] = c->granularity,
-    };
-
-    return plan_extrapolates(model->range, value, ignored) > 0;
+    assert(points >= 2 && points <= CURVE_POINTS_MAX);
+    return plan_check_model(&question->model, question->experts, question->n_experts, err);
 }
 
-/* One row: the configuration at d_model with these tokens. */
-static void isoflop_row(const struct plan_question *question, const struct plan_cell *cell,
-                        struct plan_draws *draws, double d_model, double tokens, bool optimum,
-                        struct curve *curve)
-{
-    size_t row = curve->n_rows++;
-    double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
-    struct plan_configuration c = {
-        .experts = cell->experts,
-        .granularity = cell->granularity,
-        .n_active = plan_poly_at(&cell->active, d_model),
-        .n_total = plan_poly_at(&cell->total, d_model),
-        .d_model = d_model,
-        .tokens = tokens > 0 ? tokens : NAN,
-    };
-    bool feasible = tokens >= 1 && plan_cell_broken(cell, d_model, tokens, used) == 0;
+/* ---- Loss over model size ---------------------------------------------------------------------
+ */
 
-    c.loss = tokens > 0 ? plan_cell_loss(cell, d_model, tokens) : NAN;
-    if (tokens > 0 && draws->count > 0)
-        plan_draws_interval(draws, plan_poly_at(&cell->size, d_model), tokens, question->level,
-                            interval);
-    curve->value[ISOFLOP_EXPERTS][row] = c.experts;
-    curve->value[ISOFLOP_GRANULARITY][row] = c.granularity;
-    curve->value[ISOFLOP_N_ACTIVE][row] = c.n_active;
-    curve->value[ISOFLOP_N_TOTAL][row] = c.n_total;
-    curve->value[ISOFLOP_D_MODEL][row] = c.d_model;
-    curve->value[ISOFLOP_TOKENS][row] = c.tokens;
-    curve->value[ISOFLOP_LOSS][row] = isfinite(c.loss) ? c.loss : NAN;
-    curve->value[ISOFLOP_LOSS_LOW][row] = interval[0];
-    curve->value[ISOFLOP_LOSS_HIGH][row] = interval[1];
-    curve->value[ISOFLOP_FEASIBLE][row] = feasible || optimum;
-    curve->value[ISOFLOP_OPTIMUM][row] = optimum;
-    curve->value[ISOFLOP_EXTRAPOLATES][row] = is_outside(&question->model, &c);
-}
-
-/* The cell of the best G of one E under the limits, and its point. */
-static bool best_granularity(const struct plan_question *question, const struct plan_limits *limits,
-                             double experts, struct plan_cell *ret_cell,
-                             struct plan_point *ret_point)
-{
-    bool any = false;
-
-    for (size_t j = 0; j < question->n_granularity && (j == 0 || experts > 1); j++) {
-        struct plan_cell cell;
-        struct plan_point point;
-
-        plan_cell_init(&cell, &question->model, limits, experts, question->granularity[j]);
-        if (j == 0)
-            *ret_cell = cell;
-        if (plan_least_loss(&cell, &point) != PLAN_FOUND || (any && point.loss >= ret_point->loss))
-            continue;
-        *ret_cell = cell;
-        *ret_point = point;
-        any = true;
-    }
-    return any;
-}
-
-/* The rows of one E. */
 static enum err_code isoflop_experts(const struct plan_question *question, double experts,
                                      size_t points, double low, double high, struct arena *arena,
                                      struct curve *curve, struct err *err)
 {
     const struct plan_limits *limits = &question->limits;
     struct plan_limits compute_only = plan_limits_none();
-    struct plan_point point = {.d_model = question->model.shape.d_per_layer};
-    struct plan_cell cell;
-    struct plan_draws draws;
+    struct curve_cell at;
     double centre, optimum = INFINITY;
 
     compute_only.compute_flops = limits->compute_flops;
     compute_only.inference_tokens = limits->inference_tokens;
-    if (best_granularity(question, limits, experts, &cell, &point))
-        optimum = point.d_model;
-    else if (best_granularity(question, &compute_only, experts, &cell, &point))
-        plan_cell_init(&cell, &question->model, limits, experts, cell.granularity);
-    if (!plan_draws_init(&draws, &question->model, experts, cell.granularity, arena))
-        return err_set(err, ERR_NO_MEMORY, "no room for the draws of one curve");
+    if (curve_best_cell(question, limits, experts, &at)) {
+        optimum = at.point.d_model;
+    } else if (curve_best_cell(question, &compute_only, experts, &at)) {
+        plan_cell_init(&at.cell, &question->model, limits, experts, at.cell.granularity);
+    } else {
+        at.point.d_model = at.cell.d_min;
+    }
+    if (!plan_draws_init(&at.draws, &question->model, experts, at.cell.granularity, arena))
+        return no_room(err, points);
 
-    centre = plan_poly_at(&cell.active, point.d_model);
-    low = isnan(low) ? centre * pow(10, -isoflop_decades) : low;
-    high = isnan(high) ? centre * pow(10, isoflop_decades) : high;
+    centre = plan_poly_at(&at.cell.active, at.point.d_model);
+    low = isnan(low) ? centre / reach : low;
+    high = isnan(high) ? centre * reach : high;
     for (size_t i = 0; i < points; i++) {
-        double n = low * pow(high / low, (double)i / (double)(points - 1));
-        double d = plan_poly_root(&cell.active, n);
+        double d = plan_poly_root(&at.cell.active, curve_log_point(low, high, i, points));
 
         if (d >= optimum) {
-            isoflop_row(question, &cell, &draws, optimum, point.tokens, true, curve);
+            curve_table_row(curve, question, &at, optimum, at.point.tokens, true);
             optimum = INFINITY;
         }
-        isoflop_row(question, &cell, &draws, d, plan_cell_tokens_by_compute(&cell, d), false,
-                    curve);
+        curve_table_row(curve, question, &at, d, plan_cell_tokens_by_compute(&at.cell, d), false);
     }
     if (optimum < INFINITY)
-        isoflop_row(question, &cell, &draws, optimum, point.tokens, true, curve);
+        curve_table_row(curve, question, &at, optimum, at.point.tokens, true);
     return ERR_OK;
 }
 
@@ -160,23 +67,262 @@ enum err_code curve_isoflop(const struct plan_question *question, size_t points,
                             double n_active_min, double n_active_max, struct arena *arena,
                             struct curve *ret_curve, struct err *err)
 {
+    enum err_code code = check(question, points, err);
     struct curve curve;
-    enum err_code code =
-        plan_check_model(&question->model, question->experts, question->n_experts, err);
 
-    assert(points >= 2 && points <= CURVE_POINTS_MAX);
     if (code != ERR_OK)
         return code;
     if (question->limits.compute_flops == INFINITY)
         return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
                        "a curve of equal compute needs compute");
-    if (!curve_alloc(&curve, arena, question->n_experts * (points + 1), isoflop_names,
-                     ISOFLOP_COLUMNS))
-        return err_set(err, ERR_NO_MEMORY, "no room for %zu points", points);
+    if (!curve_table_init(&curve, arena, question->n_experts * (points + 1)))
+        return no_room(err, points);
     for (size_t i = 0; i < question->n_experts && code == ERR_OK; i++)
         code = isoflop_experts(question, question->experts[i], points, n_active_min, n_active_max,
                                arena, &curve, err);
     if (code == ERR_OK)
         *ret_curve = curve;
     return code;
+}
+
+/* ---- Loss over tokens -------------------------------------------------------------------------
+ */
+
+static void tokens_rows(const struct plan_question *question, struct curve_cell *at, size_t points,
+                        double low, double high, struct curve *curve)
+{
+    double optimum = at->point.tokens;
+
+    low = isnan(low) ? optimum / reach : low;
+    high = isnan(high) ? optimum * reach : high;
+    for (size_t i = 0; i < points; i++) {
+        double tokens = curve_log_point(low, high, i, points);
+
+        if (tokens >= optimum) {
+            curve_table_row(curve, question, at, at->point.d_model, optimum, true);
+            optimum = INFINITY;
+        }
+        curve_table_row(curve, question, at, at->point.d_model, tokens, false);
+    }
+    if (optimum < INFINITY)
+        curve_table_row(curve, question, at, at->point.d_model, optimum, true);
+}
+
+/* The question must have an optimum: plan_solve says it best when there is none. */
+static enum err_code check_optimum(const struct plan_question *question, struct arena *arena,
+                                   struct plan_configuration *ret_optimum, struct err *err)
+{
+    struct plan_question bare = *question;
+    struct plan_answer answer;
+    enum err_code code;
+
+    bare.parts = 0;
+    bare.objective = PLAN_LEAST_LOSS;
+    code = plan_solve(&bare, arena, &answer, err);
+    if (code == ERR_OK)
+        *ret_optimum = answer.optimum;
+    return code;
+}
+
+enum err_code curve_tokens(const struct plan_question *question, size_t points, double tokens_min,
+                           double tokens_max, struct arena *arena, struct curve *ret_curve,
+                           struct err *err)
+{
+    struct plan_configuration optimum;
+    enum err_code code = check(question, points, err);
+    struct curve curve;
+
+    if (code == ERR_OK)
+        code = check_optimum(question, arena, &optimum, err);
+    if (code != ERR_OK)
+        return code;
+    if (!curve_table_init(&curve, arena, question->n_experts * (points + 1)))
+        return no_room(err, points);
+    for (size_t i = 0; i < question->n_experts; i++) {
+        struct curve_cell at;
+
+        if (!curve_best_cell(question, &question->limits, question->experts[i], &at))
+            continue;
+        if (!plan_draws_init(&at.draws, &question->model, at.cell.experts, at.cell.granularity,
+                             arena))
+            return no_room(err, points);
+        tokens_rows(question, &at, points, tokens_min, tokens_max, &curve);
+    }
+    *ret_curve = curve;
+    return ERR_OK;
+}
+
+/* ---- Loss over experts ------------------------------------------------------------------------
+ */
+
+static enum err_code experts_row(const struct plan_question *question, double experts,
+                                 const struct plan_configuration *optimum, struct arena *arena,
+                                 struct curve *curve, struct err *err)
+{
+    struct curve_cell at;
+
+    if (!curve_best_cell(question, &question->limits, experts, &at))
+        return ERR_OK;
+    if (!plan_draws_init(&at.draws, &question->model, experts, at.cell.granularity, arena))
+        return no_room(err, 1);
+    curve_table_row(curve, question, &at, at.point.d_model, at.point.tokens,
+                    experts == optimum->experts);
+    return ERR_OK;
+}
+
+enum err_code curve_experts(const struct plan_question *question, size_t points,
+                            struct arena *arena, struct curve *ret_curve, struct err *err)
+{
+    double low = question->experts[0], high = question->experts[question->n_experts - 1];
+    struct plan_configuration optimum;
+    enum err_code code = check(question, points, err);
+    struct curve curve;
+    size_t next = 0;
+
+    if (code == ERR_OK)
+        code = check_optimum(question, arena, &optimum, err);
+    if (code != ERR_OK)
+        return code;
+    if (!curve_table_init(&curve, arena, question->n_experts + points))
+        return no_room(err, points);
+    /* Both lists ascend and are merged; what is in both, but for rounding, is shown once. */
+    for (size_t i = 0; i < points && code == ERR_OK; i++) {
+        double experts = curve_log_point(low, high, i, points);
+
+        for (; next < question->n_experts && code == ERR_OK &&
+               question->experts[next] <= experts * (1 + same);
+             next++)
+            code = experts_row(question, question->experts[next], &optimum, arena, &curve, err);
+        if (code == ERR_OK && question->experts[next - 1] < experts * (1 - same))
+            code = experts_row(question, experts, &optimum, arena, &curve, err);
+    }
+    if (code == ERR_OK)
+        *ret_curve = curve;
+    return code;
+}
+
+/* ---- The optimum over compute -----------------------------------------------------------------
+ */
+
+static enum err_code frontier_row(const struct plan_question *question,
+                                  const struct plan_limits *limits, struct arena *arena,
+                                  struct curve *curve, struct err *err)
+{
+    struct curve_cell best = {.point = {.loss = INFINITY}};
+
+    for (size_t i = 0; i < question->n_experts; i++) {
+        struct curve_cell at;
+
+        if (curve_best_cell(question, limits, question->experts[i], &at) &&
+            at.point.loss < best.point.loss)
+            best = at;
+    }
+    if (best.point.loss == INFINITY)
+        return ERR_OK;
+    if (!plan_draws_init(&best.draws, &question->model, best.cell.experts, best.cell.granularity,
+                         arena))
+        return no_room(err, 1);
+    curve_table_row(curve, question, &best, best.point.d_model, best.point.tokens, true);
+    return ERR_OK;
+}
+
+enum err_code curve_frontier(const struct plan_question *question, size_t points,
+                             double compute_min, double compute_max, const double *memory_bytes,
+                             size_t n_memory, struct arena *arena, struct curve *ret_curve,
+                             struct err *err)
+{
+    enum err_code code = check(question, points, err);
+    double given = question->limits.compute_flops;
+    size_t runs = n_memory > 0 ? n_memory : 1;
+    struct curve curve;
+
+    if (code != ERR_OK)
+        return code;
+    if (given == INFINITY && (isnan(compute_min) || isnan(compute_max)))
+        return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
+                       "a frontier over compute needs compute, or the range to draw");
+    compute_min = isnan(compute_min) ? given / reach : compute_min;
+    compute_max = isnan(compute_max) ? given * reach : compute_max;
+    if (!curve_table_init(&curve, arena, runs * points))
+        return no_room(err, points);
+    for (size_t k = 0; k < runs; k++) {
+        struct plan_limits limits = question->limits;
+
+        if (n_memory > 0)
+            limits.memory_bytes = memory_bytes[k];
+        for (size_t i = 0; i < points && code == ERR_OK; i++) {
+            limits.compute_flops = curve_log_point(compute_min, compute_max, i, points);
+            code = frontier_row(question, &limits, arena, &curve, err);
+        }
+    }
+    if (code == ERR_OK)
+        *ret_curve = curve;
+    return code;
+}
+
+/* ---- Loss over size and tokens ----------------------------------------------------------------
+ */
+
+/* The loss is a sum of a function of size and one of tokens: two rows of powers make the table. */
+static void fill_contour(const struct plan_cell *cell, struct curve_contour *contour,
+                         double *by_tokens)
+{
+    const struct law_slice *slice = &cell->slice;
+
+    for (size_t j = 0; j < contour->n_tokens; j++)
+        by_tokens[j] = slice->c + slice->n * pow(contour->tokens[j], slice->nu);
+    for (size_t i = 0; i < contour->n_sizes; i++) {
+        double d = plan_poly_root(&cell->active, contour->n_active[i]);
+        double ln_size = log(plan_poly_at(&cell->size, d)), by_size = 0;
+        double affordable = plan_cell_tokens_by_compute(cell, d);
+        double *row = contour->loss + i * contour->n_tokens;
+
+        for (size_t k = 0; k < slice->n_size_terms; k++)
+            by_size += slice->m[k] * exp(slice->mu[k] * ln_size);
+        for (size_t j = 0; j < contour->n_tokens; j++)
+            row[j] = by_size + by_tokens[j];
+        contour->tokens_by_compute[i] = affordable > 0 ? affordable : NAN;
+    }
+}
+
+enum err_code curve_contour(const struct plan_question *question, size_t n_sizes, size_t n_tokens,
+                            const double n_active[2], const double tokens[2], struct arena *arena,
+                            struct curve_contour *ret_contour, struct err *err)
+{
+    struct plan_question one = *question;
+    struct curve_contour contour = {.n_sizes = n_sizes, .n_tokens = n_tokens};
+    struct plan_configuration optimum = {.n_active = NAN};
+    enum err_code code = check(question, n_sizes < n_tokens ? n_tokens : n_sizes, err);
+    struct plan_cell cell;
+    double *by_tokens;
+
+    assert(n_sizes >= 2 && n_tokens >= 2);
+    one.n_experts = one.n_granularity = 1;
+    if (code == ERR_OK && isnan(n_active[0] + n_active[1] + tokens[0] + tokens[1]))
+        code = check_optimum(&one, arena, &optimum, err);
+    if (code != ERR_OK)
+        return code;
+    contour.loss =
+        arena_alloc(arena, (n_sizes * n_tokens + 2 * n_sizes + 2 * n_tokens) * sizeof(double));
+    if (!contour.loss)
+        return no_room(err, n_sizes * n_tokens);
+    contour.n_active = contour.loss + n_sizes * n_tokens;
+    contour.tokens_by_compute = contour.n_active + n_sizes;
+    contour.tokens = contour.tokens_by_compute + n_sizes;
+    by_tokens = contour.tokens + n_tokens;
+    for (size_t i = 0; i < n_sizes; i++)
+        contour.n_active[i] = curve_log_point(
+            isnan(n_active[0]) ? optimum.n_active / reach : n_active[0],
+            isnan(n_active[1]) ? optimum.n_active * reach : n_active[1], i, n_sizes);
+    for (size_t j = 0; j < n_tokens; j++)
+        contour.tokens[j] =
+            curve_log_point(isnan(tokens[0]) ? optimum.tokens / reach : tokens[0],
+                            isnan(tokens[1]) ? optimum.tokens * reach : tokens[1], j, n_tokens);
+    plan_cell_init(&cell, &question->model, &question->limits, question->experts[0],
+                   question->granularity[0]);
+    fill_contour(&cell, &contour, by_tokens);
+    contour.n_active_by_memory =
+        plan_poly_at(&cell.active, plan_poly_root(&cell.served, question->limits.memory_bytes));
+    *ret_contour = contour;
+    return ERR_OK;
 }

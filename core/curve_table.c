@@ -1,0 +1,112 @@
+#include "core/curve_table.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum column {
+    EXPERTS,
+    GRANULARITY,
+    N_ACTIVE,
+    N_TOTAL,
+    D_MODEL,
+    TOKENS,
+    LOSS,
+    LOSS_LOW,
+    LOSS_HIGH,
+    FEASIBLE,
+    OPTIMUM,
+    EXTRAPOLATES,
+    FLOPS,
+    MEMORY_BYTES,
+    COLUMNS
+};
+
+static const char *const names[COLUMNS] = {
+    [EXPERTS] = "experts",   [GRANULARITY] = "granularity",   [N_ACTIVE] = "n_active",
+    [N_TOTAL] = "n_total",   [D_MODEL] = "d_model",           [TOKENS] = "tokens",
+    [LOSS] = "loss",         [LOSS_LOW] = "loss_low",         [LOSS_HIGH] = "loss_high",
+    [FEASIBLE] = "feasible", [OPTIMUM] = "optimum",           [EXTRAPOLATES] = "extrapolates",
+    [FLOPS] = "flops",       [MEMORY_BYTES] = "memory_bytes",
+};
+
+_Static_assert((int)COLUMNS <= (int)CURVE_COLUMNS_MAX, "every column fits");
+
+bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows)
+{
+    double *block = arena_alloc(arena, n_rows * COLUMNS * sizeof *block);
+
+    if (!block)
+        return false;
+    *curve = (struct curve){.n_columns = COLUMNS};
+    for (size_t k = 0; k < COLUMNS; k++) {
+        curve->column[k] = names[k];
+        curve->value[k] = block + k * n_rows;
+    }
+    return true;
+}
+
+void curve_table_row(struct curve *curve, const struct plan_question *question,
+                     struct curve_cell *at, double d_model, double tokens, bool optimum)
+{
+    const struct plan_cell *cell = &at->cell;
+    size_t row = curve->n_rows++;
+    double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
+    struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
+    const double value[LAW_VARIABLE_COUNT] = {
+        [LAW_N_ACTIVE] = plan_poly_at(&cell->active, d_model),
+        [LAW_N_TOTAL] = plan_poly_at(&cell->total, d_model),
+        [LAW_TOKENS] = tokens > 0 ? tokens : NAN,
+        [LAW_EXPERTS] = cell->experts,
+        [LAW_GRANULARITY] = cell->granularity,
+    };
+    double loss = tokens > 0 ? plan_cell_loss(cell, d_model, tokens) : NAN;
+    bool feasible = tokens >= 1 && plan_cell_broken(cell, d_model, tokens, used) == 0;
+
+    if (tokens > 0 && at->draws.count > 0)
+        plan_draws_interval(&at->draws, plan_poly_at(&cell->size, d_model), tokens, question->level,
+                            interval);
+    curve->value[EXPERTS][row] = cell->experts;
+    curve->value[GRANULARITY][row] = cell->granularity;
+    curve->value[N_ACTIVE][row] = value[LAW_N_ACTIVE];
+    curve->value[N_TOTAL][row] = value[LAW_N_TOTAL];
+    curve->value[D_MODEL][row] = d_model;
+    curve->value[TOKENS][row] = value[LAW_TOKENS];
+    curve->value[LOSS][row] = isfinite(loss) ? loss : NAN;
+    curve->value[LOSS_LOW][row] = interval[0];
+    curve->value[LOSS_HIGH][row] = interval[1];
+    curve->value[FEASIBLE][row] = feasible || optimum;
+    curve->value[OPTIMUM][row] = optimum;
+    curve->value[EXTRAPOLATES][row] = plan_extrapolates(question->model.range, value, ignored) > 0;
+    curve->value[FLOPS][row] = plan_cell_compute(cell, d_model, value[LAW_TOKENS]);
+    curve->value[MEMORY_BYTES][row] = plan_poly_at(&cell->served, d_model);
+}
+
+bool curve_best_cell(const struct plan_question *question, const struct plan_limits *limits,
+                     double experts, struct curve_cell *ret)
+{
+    bool any = false;
+
+    for (size_t j = 0; j < question->n_granularity && (j == 0 || experts > 1); j++) {
+        struct curve_cell at = {0};
+
+        plan_cell_init(&at.cell, &question->model, limits, experts, question->granularity[j]);
+        if (j == 0)
+            *ret = at;
+        if (plan_least_loss(&at.cell, &at.point) != PLAN_FOUND ||
+            (any && at.point.loss >= ret->point.loss))
+            continue;
+        *ret = at;
+        any = true;
+    }
+    return any;
+}
+
+double curve_log_point(double low, double high, size_t i, size_t count)
+{
+    assert(count >= 2);
+    if (i == 0)
+        return low;
+    if (i == count - 1)
+        return high;
+    return low * pow(high / low, (double)i / (double)(count - 1));
+}

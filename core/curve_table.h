@@ -1,0 +1,36 @@
+/* curve_table: the columns every curve shares, filled row by row.
+ *
+ * Internal to the curves. A row is one configuration of one cell; its interval comes from the
+ * cell's draws.
+ */
+#ifndef MOEPLAN_CORE_CURVE_TABLE_H
+#define MOEPLAN_CORE_CURVE_TABLE_H
+
+#include "core/curve.h"
+#include "core/plan_draws.h"
+#include "core/plan_least.h"
+
+/* One (E, G) under some limits, and where its loss is least. */
+struct curve_cell {
+    struct plan_cell cell;
+    struct plan_point point;
+    struct plan_draws draws;
+};
+
+/* An empty table with room for n_rows. False when the arena is full. */
+bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows);
+
+/* Appends the configuration at d_model and tokens; tokens NAN or <= 0 leave tokens, loss and what
+ * follows from them NAN. */
+void curve_table_row(struct curve *curve, const struct plan_question *question,
+                     struct curve_cell *at, double d_model, double tokens, bool optimum);
+
+/* The best G of one E under `limits`, which must outlive the cell. False when none is feasible;
+ * ret->cell is then that of the first G. The draws are not filled. */
+bool curve_best_cell(const struct plan_question *question, const struct plan_limits *limits,
+                     double experts, struct curve_cell *ret);
+
+/* The i-th of count points from low to high, log-spaced, both ends exact. */
+double curve_log_point(double low, double high, size_t i, size_t count);
+
+#endif
