@@ -6,10 +6,11 @@
 
 #include "server/number_table.h"
 
-enum {
-    POSITIONAL_POINT_MIN = -5, /* 0.000001 is the smallest written without an exponent */
-    POSITIONAL_POINT_MAX = 21, /* 1e21 is the first written with one */
-};
+enum { POSITIONAL_POINT_MIN = -5 }; /* 0.000001 is the smallest written without an exponent */
+
+/* The first value written with an exponent: readers take digits alone for an exact integer, and
+ * from here on the shortest digits are not the double's own. */
+static const double exponent_from = 0x1p53;
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
                                   "25262728293031323334353637383940414243444546474849"
@@ -137,7 +138,7 @@ static size_t write_digits(uint64_t value, char *ret_text)
     return length;
 }
 
-/* digits[count] with the point after the first `point` of them (which may be outside). */
+/* digits[count] with the point after the first `point` of them, or before them all. */
 static size_t write_positional(const char *digits, size_t count, int point, char *ret_text)
 {
     if (point <= 0) {
@@ -147,11 +148,7 @@ static size_t write_positional(const char *digits, size_t count, int point, char
         return 2 + zeros + count;
     }
     size_t whole = (size_t)point;
-    if (count <= whole) {
-        memcpy(ret_text, digits, count);
-        memset(ret_text + count, '0', whole - count);
-        return whole;
-    }
+    assert(whole < count); /* integers are written elsewhere */
     memcpy(ret_text, digits, whole);
     ret_text[whole] = '.';
     memcpy(ret_text + whole + 1, digits + whole, count - whole);
@@ -181,7 +178,7 @@ size_t number_write(double value, char *ret_text)
         ret_text[n++] = '-';
         value = -value;
     }
-    if (value < 0x1p53) {
+    if (value < exponent_from) {
         uint64_t integer = (uint64_t)value;
         if ((double)integer == value)
             return n + write_digits(integer, ret_text + n);
@@ -200,7 +197,7 @@ size_t number_write(double value, char *ret_text)
     int point = (int)count + decimal.exponent;
     while (count > 1 && digits[count - 1] == '0')
         count--;
-    if (point >= POSITIONAL_POINT_MIN && point <= POSITIONAL_POINT_MAX)
+    if (value < exponent_from && point >= POSITIONAL_POINT_MIN)
         return n + write_positional(digits, count, point, ret_text + n);
     return n + write_exponent(digits, count, point - 1, ret_text + n);
 }

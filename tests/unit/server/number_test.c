@@ -112,11 +112,11 @@ static void writes_the_forms_of_the_header(void **state)
     assert_writes(2.0 / 3, "0.6666666666666666");
     assert_writes(1363.7, "1363.7");
     assert_writes(9007199254740991.0, "9007199254740991");
-    assert_writes(9007199254740992.0, "9007199254740992");
-    assert_writes(9007199254740994.0, "9007199254740994");
-    assert_writes(1e20, "100000000000000000000");
-    assert_writes(123456789012345678901.0, "123456789012345680000");
-    assert_writes(nextafter(1e21, 0), "999999999999999900000");
+    assert_writes(9007199254740992.0, "9.007199254740992e15");
+    assert_writes(9007199254740994.0, "9.007199254740994e15");
+    assert_writes(1e20, "1e20");
+    assert_writes(123456789012345678901.0, "1.2345678901234568e20");
+    assert_writes(nextafter(1e21, 0), "9.999999999999999e20");
     assert_writes(1e21, "1e21");
     assert_writes(1e22, "1e22");
     assert_writes(1e23, "1e23");
