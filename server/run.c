@@ -37,6 +37,7 @@ enum err_code run_from_json(const struct json *object, const char *base, struct 
     code = field_from_json(experiment_fields, EXPERIMENT_FIELDS, object, base, NULL, NULL,
                            &row->run, &row->presence, arena, err);
     row->run.present = run_bits(row->presence.given);
+    row->faulty = code != ERR_OK;
     return code;
 }
 
@@ -57,6 +58,7 @@ enum err_code run_report(const struct run_site *site, enum err_code code, const 
 
 /* What the rules of core/obs report into. */
 struct judge {
+    const struct run_row *row;
     const struct run_site *site;
     struct run_warnings *warnings;
     struct arena *arena;
@@ -68,6 +70,8 @@ static void judge_fault(void *ctx, const char *field, const char *detail)
     struct judge *judge = ctx;
     const char *name = site_name(judge->site, field, judge->arena);
 
+    if (judge->row->faulty && judge->err->n_dropped > 0)
+        return; /* it may be among those no longer listed */
     for (const struct err_field *at = judge->err->first; at != NULL; at = at->next)
         if (at->place == judge->site->place && at->row == judge->site->row &&
             strcmp(at->name, name) == 0)
@@ -134,7 +138,7 @@ enum err_code run_finish(struct run_row *row, const struct run_site *site,
                          struct run_warnings *warnings, struct arena *arena, struct err *err)
 {
     struct experiment *run = &row->run;
-    struct judge judge = {site, warnings, arena, err};
+    struct judge judge = {row, site, warnings, arena, err};
     size_t before = err->n_fields + err->n_dropped;
 
     drop_null_tags(run);

@@ -41,6 +41,7 @@ struct run_warnings {
 struct run_row {
     struct experiment run;
     struct field_presence presence;
+    bool faulty; /* the decoding has reported faults of it */
 };
 
 /* What a run is before anything is said about it. */

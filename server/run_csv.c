@@ -111,6 +111,7 @@ enum err_code run_from_cells(const struct run_columns *columns, const struct csv
         code = cell == ERR_OK ? code : cell;
     }
     row->run.present = run_bits(row->presence.given);
+    row->faulty = code != ERR_OK;
     if (n_tags > 0) {
         tags = arena_alloc(arena, n_tags * sizeof *tags);
         if (tags == NULL)
