@@ -12,7 +12,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         libcjson1 libgsl27 libmicrohttpd12 libnettle8 libsqlite3-0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/moeplan --shell /usr/sbin/nologin moeplan \
+    && useradd --uid 10001 --no-create-home --home-dir /var/lib/moeplan --shell /usr/sbin/nologin moeplan \
     && install -d -o moeplan -g moeplan -m 750 /var/lib/moeplan
 COPY --from=build /out/usr/local/bin/moeplan /usr/local/bin/moeplan
 

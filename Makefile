@@ -126,7 +126,7 @@ benches: $(BENCH)
 
 # What a user asks for. Each of these sets up first, then builds through a make of its own, so that
 # packages are there before anything is compiled.
-SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+PARALLEL = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: help setup run stop test san fuzz lint bench install clean
 help: ## this list
@@ -138,7 +138,7 @@ setup: ## install every Debian package any target needs
 run: ## set up, build, start the daemon on PORT with DB and the sample study
 	@tools/setup run
 	@[ -x $(BUILD)/moeplan ] || echo 'building $(BUILD)/moeplan …'
-	@$(SUBMAKE) -s all
+	@$(MAKE) $(PARALLEL) -s all
 	@tools/daemon start $(BUILD)/moeplan $(PORT) $(DB)
 
 stop: ## end the daemon of `make run`
@@ -146,17 +146,17 @@ stop: ## end the daemon of `make run`
 
 test: ## set up, build with sanitizers, run every test
 	@tools/setup run test
-	@$(SUBMAKE) -s all allocs
-	@$(SUBMAKE) -s san
+	@$(MAKE) $(PARALLEL) -s all allocs
+	@$(MAKE) $(PARALLEL) -s san
 	@$(PYTHON) tests/run.py --jobs $(JOBS) $(TESTS)
 
 san: ## build with ASan + UBSan into build/san and with TSan into build/tsan, tests included
-	@$(SUBMAKE) BUILD=build/san SAN=address all units
-	@$(SUBMAKE) BUILD=build/tsan SAN=thread all
+	@$(MAKE) $(PARALLEL) BUILD=build/san SAN=address all units
+	@$(MAKE) $(PARALLEL) BUILD=build/tsan SAN=thread all
 
 fuzz: ## let libFuzzer search for SECONDS with each fuzz target, from the corpus
 	@tools/setup run fuzz
-	@$(SUBMAKE) -s BUILD=build/fuzz SAN=fuzzer CC=clang fuzzers
+	@$(MAKE) $(PARALLEL) -s BUILD=build/fuzz SAN=fuzzer CC=clang fuzzers
 	@for target in $(notdir $(FUZZ)); do \
 		corpus=build/fuzz/corpus/$${target%_fuzz}; mkdir -p $$corpus; \
 		build/fuzz/tests/fuzz/$$target -max_total_time=$(SECONDS) -print_final_stats=1 \
@@ -169,7 +169,7 @@ lint: ## clang-format, clang-tidy, cppcheck, include rules
 
 bench: ## the ratios of the README's table, measured here
 	@tools/setup bench
-	@$(SUBMAKE) -s all benches
+	@$(MAKE) $(PARALLEL) -s all benches
 	@$(PYTHON) tests/bench/run.py --build $(BUILD) $(BENCHES)
 
 install: all ## copy the binary to DESTDIR/PREFIX/bin
