@@ -38,11 +38,11 @@ function memoryBar(memory, limit) {
 
 function notes(plan, optimum) {
   const items = optimum.extrapolates.map((one) =>
-    el('li', { class: 'extrapolates' }, strong('Extrapolates: '),
-      `${text.named(one.variable)} ${text.count(one.value)} lies outside the fitted ${text.shortCount(one.min)} – ${text.shortCount(one.max)}` +
+    el('li', { class: 'extrapolates' }, strong('Extrapolates:'),
+      ` ${text.named(one.variable)} ${text.count(one.value)} lies outside the fitted ${text.shortCount(one.min)} – ${text.shortCount(one.max)}` +
       (Number.isFinite(one.distance) ? `, by ${Number(one.distance.toPrecision(2))} of that range (log scale).` : '.')));
   items.push(...plan.warnings.map((warning) =>
-    el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}: `), warning.detail)));
+    el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}:`), ` ${warning.detail}`)));
   return items.length ? el('ul', { class: 'notes' }, items) : null;
 }
 
@@ -152,8 +152,10 @@ export function dense(plan) {
   let words = 'Within these limits a dense model does not reach this loss at any budget.';
   if (best.experts === 1) words = 'The dense model is the best.';
   else if (Number.isFinite(multiplier)) {
-    words = `A dense model needs ${text.ratio(multiplier)} the budget for the same loss.`;
+    words = `A dense model needs ${text.count(multiplier)} times the budget for the same loss.`;
   }
+  const outside = other.extrapolates.find((one) => one.variable === 'experts');
+  if (outside) words += ` E = 1 lies outside the fitted ${text.shortCount(outside.min)} – ${text.shortCount(outside.max)}: a guess.`;
   return [el('h2', null, 'Against dense'), el('p', null, words),
     table('Both under the same limits', ['', best.experts === 1 ? 'best' : `E = ${text.number(best.experts)}`, 'dense'], rows)];
 }
@@ -170,6 +172,7 @@ export function fitCard(fit, law) {
   const names = Object.keys(fit.coefficients ?? {});
   const facts = [
     fit.points ? `${text.integer(fit.points)} runs` : null,
+    text.CONVENTIONS[fit.shape?.parameter_convention],
     Number.isFinite(fit.rmse_log) ? `root mean square error of ln L ${text.number(fit.rmse_log)}` : null,
     ...rangeWords(fit.ranges),
   ].filter(Boolean);
@@ -184,6 +187,6 @@ export function fitCard(fit, law) {
       table('Coefficients', ['name', 'value', 'interval'], names.map((name) =>
         [name, text.number(fit.coefficients[name]), interval(fit.intervals?.[name], text.number) ?? '–']))) : null,
     fit.warnings?.length ? el('ul', { class: 'notes' }, fit.warnings.map((warning) =>
-      el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}: `), warning.detail))) : null,
+      el('li', { class: 'warning' }, strong(`${warning.code.replaceAll('_', ' ')}:`), ` ${warning.detail}`))) : null,
   ].filter(Boolean);
 }

@@ -26,7 +26,6 @@ export const loss = (value) => (Number.isFinite(value) ? value.toFixed(4) : '–
 /* 20B rather than 20.0B: for ticks and ranges. */
 export const shortCount = (value) => count(value).replace(/(\.\d*?)0+(?=\D*$)/, '$1').replace(/\.(?=\D*$)/, '');
 export const integer = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–');
-export const ratio = (value) => (Number.isFinite(value) ? digits(value) + '×' : '–');
 
 /* 1e22, 3.5e21: as the budget is typed. */
 export function flops(value) {
@@ -54,6 +53,11 @@ export function list(words) {
 }
 
 export const LOSS_UNITS = { nats_per_token: 'nats per token', bits_per_byte: 'bits per byte' };
+
+export const CONVENTIONS = {
+  with_embedding: 'parameters counted with embeddings',
+  non_embedding: 'active parameters counted without embeddings',
+};
 
 /* The contract's names of limits and variables, in words. */
 export const NAMES = {
