@@ -16,7 +16,8 @@ end
 local function get(path)
    local ready, at = {}, 0
    for i = 1, BUDGETS do
-      ready[i] = wrk.format("GET", path:format(("%.0f"):format(10 ^ (21 + 2 * (i - 1) / BUDGETS))))
+      local budget = ("%.4e"):format(10 ^ (21 + 2 * (i - 1) / BUDGETS)):gsub("+", "")
+      ready[i] = wrk.format("GET", path:format(budget))
    end
    return function()
       at = at % BUDGETS + 1

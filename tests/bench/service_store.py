@@ -25,7 +25,7 @@ IMPORT = '''
 PRAGMA synchronous = FULL;
 CREATE TABLE experiment (study INTEGER NOT NULL, name TEXT NOT NULL, n_active REAL NOT NULL,
     n_total REAL NOT NULL, tokens REAL NOT NULL, experts REAL NOT NULL, granularity REAL NOT NULL,
-    loss REAL NOT NULL, seed INTEGER NOT NULL, UNIQUE (study, name));
+    loss REAL NOT NULL, seed INTEGER NOT NULL, UNIQUE (name, study));
 CREATE INDEX experiment_by_study ON experiment (study);
 .import --csv --skip 1 {file} experiment
 '''
