@@ -263,26 +263,66 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
 /* ---- Loss over size and tokens ----------------------------------------------------------------
  */
 
+/* ret[j] = value[j] + shift. Four at a time, which compilers turn into vectors without being told
+ * to
+ * (-O2) that count is large. */
+static void shift_row(const double *restrict value, double shift, size_t count,
+                      double *restrict ret)
+{
+    size_t j = 0;
+
+    for (; j + 4 <= count; j += 4) {
+        ret[j] = value[j] + shift;
+        ret[j + 1] = value[j + 1] + shift;
+        ret[j + 2] = value[j + 2] + shift;
+        ret[j + 3] = value[j + 3] + shift;
+    }
+    for (; j < count; j++)
+        ret[j] = value[j] + shift;
+}
+
+/* value[i] log-spaced from low to high, both exact. */
+static void fill_axis(double low, double high, size_t count, double *value)
+{
+    double ln_low = log(low), step = log(high / low) / (double)(count - 1);
+
+    for (size_t i = 0; i < count; i++)
+        value[i] = exp(ln_low + (double)i * step);
+    value[0] = low;
+    value[count - 1] = high;
+}
+
 /* The loss is a sum of a function of size and one of tokens: two rows of powers make the table. */
-static void fill_contour(const struct plan_cell *cell, struct curve_contour *contour,
-                         double *by_tokens)
+static void fill_contour(const struct plan_cell *cell, bool size_is_active,
+                         struct curve_contour *contour, double *by_tokens)
 {
     const struct law_slice *slice = &cell->slice;
+    bool needs_width = !size_is_active || cell->flops.c2 > 0;
 
     for (size_t j = 0; j < contour->n_tokens; j++)
-        by_tokens[j] = slice->c + slice->n * pow(contour->tokens[j], slice->nu);
+        by_tokens[j] = slice->c + slice->n * exp(slice->nu * log(contour->tokens[j]));
     for (size_t i = 0; i < contour->n_sizes; i++) {
-        double d = plan_poly_root(&cell->active, contour->n_active[i]);
-        double ln_size = log(plan_poly_at(&cell->size, d)), by_size = 0;
-        double affordable = plan_cell_tokens_by_compute(cell, d);
-        double *row = contour->loss + i * contour->n_tokens;
+        double n = contour->n_active[i], size = n, by_size = 0;
+        double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n, left = cell->limits->compute_flops;
 
+        if (needs_width) {
+            double d = plan_poly_root(&cell->active, n);
+
+            size = plan_poly_at(&cell->size, d);
+            per_token = plan_poly_at(&cell->flops, d);
+        }
         for (size_t k = 0; k < slice->n_size_terms; k++)
-            by_size += slice->m[k] * exp(slice->mu[k] * ln_size);
-        for (size_t j = 0; j < contour->n_tokens; j++)
-            row[j] = by_size + by_tokens[j];
-        contour->tokens_by_compute[i] = affordable > 0 ? affordable : NAN;
+            by_size += slice->m[k] * exp(slice->mu[k] * log(size));
+        shift_row(by_tokens, by_size, contour->n_tokens, contour->loss + i * contour->n_tokens);
+        left -= SHAPE_INFERENCE_FLOPS_PER_PARAM * n * cell->limits->inference_tokens;
+        contour->tokens_by_compute[i] = left > 0 && left < INFINITY ? left / per_token : NAN;
     }
+}
+
+/* A given end of an axis, or one decade from the optimum. */
+static double axis_end(double given, double otherwise)
+{
+    return isnan(given) ? otherwise : given;
 }
 
 enum err_code curve_contour(const struct plan_question *question, size_t n_sizes, size_t n_tokens,
@@ -310,17 +350,13 @@ enum err_code curve_contour(const struct plan_question *question, size_t n_sizes
     contour.tokens_by_compute = contour.n_active + n_sizes;
     contour.tokens = contour.tokens_by_compute + n_sizes;
     by_tokens = contour.tokens + n_tokens;
-    for (size_t i = 0; i < n_sizes; i++)
-        contour.n_active[i] = curve_log_point(
-            isnan(n_active[0]) ? optimum.n_active / reach : n_active[0],
-            isnan(n_active[1]) ? optimum.n_active * reach : n_active[1], i, n_sizes);
-    for (size_t j = 0; j < n_tokens; j++)
-        contour.tokens[j] =
-            curve_log_point(isnan(tokens[0]) ? optimum.tokens / reach : tokens[0],
-                            isnan(tokens[1]) ? optimum.tokens * reach : tokens[1], j, n_tokens);
+    fill_axis(axis_end(n_active[0], optimum.n_active / reach),
+              axis_end(n_active[1], optimum.n_active * reach), n_sizes, contour.n_active);
+    fill_axis(axis_end(tokens[0], optimum.tokens / reach),
+              axis_end(tokens[1], optimum.tokens * reach), n_tokens, contour.tokens);
     plan_cell_init(&cell, &question->model, &question->limits, question->experts[0],
                    question->granularity[0]);
-    fill_contour(&cell, &contour, by_tokens);
+    fill_contour(&cell, question->model.law->size_variable == LAW_N_ACTIVE, &contour, by_tokens);
     contour.n_active_by_memory =
         plan_poly_at(&cell.active, plan_poly_root(&cell.served, question->limits.memory_bytes));
     *ret_contour = contour;

@@ -65,7 +65,8 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
 struct curve_contour {
     size_t n_sizes, n_tokens;
     double *n_active, *tokens, *loss;
-    double *tokens_by_compute; /* n_sizes: the compute line; NAN where it pays for none */
+    double *tokens_by_compute; /* n_sizes: the compute line; NAN without compute and where it pays
+                                  for none */
     double n_active_by_memory; /* the memory line: the most that serving memory holds; INFINITY */
 };
 
