@@ -33,9 +33,9 @@ static enum err_code check_copy(sqlite3 *db, struct err *err)
     char answer[256];
     enum err_code code;
 
-    code = handle_query(db, "PRAGMA journal_mode = DELETE", answer, sizeof answer, err);
+    code = handle_query(db, schema_one_file, answer, sizeof answer, err);
     if (code == ERR_OK)
-        code = handle_query(db, "PRAGMA integrity_check(1)", answer, sizeof answer, err);
+        code = handle_query(db, schema_check_all, answer, sizeof answer, err);
     if (code == ERR_OK && strcmp(answer, "ok") != 0)
         return err_set(err, ERR_INTERNAL, "the copy is damaged: %s", answer);
     return code;

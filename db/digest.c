@@ -15,6 +15,7 @@ static struct sha256_ctx *context(struct digest *digest)
 
 void digest_init(struct digest *digest)
 {
+    *digest = (struct digest){{0}};
     sha256_init(context(digest));
 }
 

@@ -113,6 +113,10 @@ const size_t schema_migration_count = sizeof schema_migrations / sizeof schema_m
 _Static_assert(sizeof schema_migrations / sizeof schema_migrations[0] == STORE_SCHEMA_VERSION,
                "store.h says the version that the last migration makes");
 
+const char schema_check_quick[] = "PRAGMA quick_check(1)";
+const char schema_check_all[] = "PRAGMA integrity_check(1)";
+const char schema_one_file[] = "PRAGMA journal_mode = DELETE";
+
 /* Durability first: a commit is answered when the log is on disk (FULL). The log is folded into the
  * main file by the writer alone, every wal_autocheckpoint pages: one connection writes and
  * checkpoints, which is what keeps SQLite 3.40.1's WAL-reset bug away. secure_delete would rewrite

@@ -26,6 +26,12 @@ struct migration {
 extern const struct migration schema_migrations[];
 extern const size_t schema_migration_count;
 
+/* Answer "ok", or the first damage found: of the tables, or of every index too. */
+extern const char schema_check_quick[], schema_check_all[];
+
+/* Makes a database one file, without a log. */
+extern const char schema_one_file[];
+
 /* A setting, and what reading it back must answer: a setting that did not take is an error. */
 struct setting {
     const char *set, *read, *want;

@@ -19,8 +19,7 @@ static int64_t now_us(void)
 static enum err_code check_damage(struct store *store, struct err *err)
 {
     char answer[256];
-    enum err_code code =
-        handle_query(store->db, "PRAGMA quick_check(1)", answer, sizeof answer, err);
+    enum err_code code = handle_query(store->db, schema_check_quick, answer, sizeof answer, err);
 
     if (code != ERR_OK)
         err_prefix(err, "cannot check %s: ", store->path);

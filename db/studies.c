@@ -196,8 +196,8 @@ static enum err_code run_on(struct store *store, enum stmt_id id, int64_t number
 
 enum err_code study_delete(struct store *store, const char *id, bool force, struct err *err)
 {
-    int64_t number, high_water;
-    bool nested;
+    int64_t number = 0, high_water = 0;
+    bool nested = false;
     enum err_code code;
 
     if (strcmp(id, "default") == 0)
