@@ -12,24 +12,17 @@
 struct prediction {
     double loss;
     double interval[2];     /* of the mean; NAN,NAN without draws */
-    double run_interval[2]; /* of one new run: the mean's and the runs' scatter; NAN,NAN likewise */
+    double run_interval[2]; /* of one new run: the mean's and the noise of runs; NAN,NAN likewise */
     size_t n_extrapolates;
     struct plan_extrapolation extrapolates[LAW_VARIABLE_COUNT];
 };
 
 /* The run's n_active, n_total, tokens, experts and granularity, NAN where unknown, are read as far
- * as the law reads them. level in (0, 1). scatter_log: standard deviation of ln L − ln L̂ of one
- * run, NAN or 0 when unknown (then there is no run_interval).
- *
- *     run_interval = exp(ln L̂ ∓ √(u² + (z·scatter_log)²)),   z = Φ⁻¹((1 + level)/2)
- *
- * u being the distance from ln L̂ to that end of `interval`. ERR_UNSUPPORTED when the law gives no
- * finite positive loss there; ERR_NO_MEMORY. */
+ * as the law reads them. level in (0, 1). noise_log: of one new run (fit.h), NAN when unknown: then
+ * there is no run_interval. ERR_UNSUPPORTED when the law gives no finite positive loss there;
+ * ERR_NO_MEMORY. */
 enum err_code predict_loss(const struct plan_model *model, const struct obs *run, double level,
-                           double scatter_log, struct arena *arena, struct prediction *ret,
+                           double noise_log, struct arena *arena, struct prediction *ret,
                            struct err *err);
-
-/* Φ⁻¹, the quantile of the normal distribution, to 1e-12; p in (0, 1). */
-double predict_normal_quantile(double p);
 
 #endif

@@ -108,12 +108,12 @@ bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length
     return true;
 }
 
-bool answer_has_name(const char *const *names, const char *name, size_t length)
+const char *answer_find_name(const char *const *names, const char *name, size_t length)
 {
     for (; *names != NULL; names++)
         if (strlen(*names) == length && memcmp(*names, name, length) == 0)
-            return true;
-    return false;
+            return *names;
+    return NULL;
 }
 
 enum err_code answer_no_member(struct call *call, const char *name, size_t length)
@@ -130,7 +130,7 @@ enum err_code answer_select(struct call *call, struct out *out, const char *fiel
 
     out_init(out, &call->arena);
     for (const char *at = fields; answer_next_name(&at, &name, &length); count++)
-        if (!answer_has_name(members, name, length))
+        if (answer_find_name(members, name, length) == NULL)
             answer_no_member(call, name, length);
     if (count > OUT_SELECT_MAX)
         err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "fields", 0, "at most %d members",

@@ -61,8 +61,8 @@ enum err_code answer_no_member(struct call *call, const char *name, size_t lengt
 /* Walks a comma-separated list: the next name at *at, its length, false at the end. */
 bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length);
 
-/* Whether the list ended by NULL holds the name. */
-bool answer_has_name(const char *const *names, const char *name, size_t length);
+/* The name as the list ended by NULL has it; NULL when it has not. */
+const char *answer_find_name(const char *const *names, const char *name, size_t length);
 
 /* A positive id from a path: false when the text is not one. */
 bool answer_id(const char *text, int64_t *ret_id);

@@ -18,7 +18,7 @@ enum {
     DUMP_WHOLE_BYTES = 256 * 1024,                           /* larger bodies are streamed */
 };
 
-/* What it points at must live as long as the call. */
+/* What it points at, but for the filter, must live as long as the call. */
 struct dump_question {
     enum answer_format format; /* ANSWER_CSV or ANSWER_NDJSON */
     const char *study;

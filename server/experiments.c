@@ -44,17 +44,14 @@ static bool list_row(void *ctx, const struct experiment *run)
 enum err_code experiments_list(struct call *call)
 {
     struct list_query query = {.format = ANSWER_BY_ACCEPT};
-    /* In the arena, because a stream goes on after this function. */
-    struct filter *filter = arena_calloc(&call->arena, 1, sizeof *filter);
-    struct filters filters = {.filter = filter, .arena = &call->arena};
+    struct filter filter = {0};
+    struct filters filters = {.filter = &filter, .arena = &call->arena};
     struct field_presence presence;
     const struct study *study;
     enum answer_format format = ANSWER_JSON;
     struct page page;
     enum err_code code;
 
-    if (filter == NULL)
-        return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
     answer_query(call, filters_query, &filters, &query, &presence);
     code = page_begin(&page, call, PAGE_EXPERIMENTS, &query.page, run_members);
     if (code == ERR_OK)
@@ -68,13 +65,13 @@ enum err_code experiments_list(struct call *call)
     if (format != ANSWER_JSON) {
         struct dump_question question = {.format = format,
                                          .study = study->id,
-                                         .filter = filter,
+                                         .filter = &filter,
                                          .fields = query.page.fields,
                                          .after = page_after_id(&page),
                                          .limit = (size_t)query.page.limit};
         return dump_reply(call, &question);
     }
-    code = experiment_each(call->store, study->id, filter, page_after_id(&page), INT64_MAX,
+    code = experiment_each(call->store, study->id, &filter, page_after_id(&page), INT64_MAX,
                            page.limit + 1, list_row, &page, &call->err);
     return code == ERR_OK ? page_end(&page) : code;
 }

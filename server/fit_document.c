@@ -246,5 +246,6 @@ void fit_document_write(struct out *out, const struct fit_facts *facts)
     write_shape(out, &shape, facts->study, &ratios);
     write_warnings(out, result, &shape, &ratios);
     out_text(out, "provenance", "fitted");
+    out_number(out, FIT_DOCUMENT_NOISE, result->noise_log);
     out_object_end(out);
 }

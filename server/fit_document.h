@@ -24,8 +24,10 @@ struct fit_facts {
     const struct study *study;
 };
 
-/* {"options":…, …, "provenance":…}: the contract's members from options on. The same facts give the
- * same bytes. */
+/* {"options":…, …, "provenance":…}: the contract's members from options on, and those below, which
+ * are not shown. The same facts give the same bytes. */
+#define FIT_DOCUMENT_NOISE "noise_log" /* of one new run, in ln loss (fit.h) */
+
 void fit_document_write(struct out *out, const struct fit_facts *facts);
 
 /* Walks the top-level members: *at is 0 at the start. False at the end. Names and values are text

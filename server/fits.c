@@ -83,13 +83,10 @@ void fit_write(struct out *out, const struct fit_record *record)
         for (size_t i = FIRST_OF_DOCUMENT; fit_members[i] != NULL; i++)
             out_null(out, fit_members[i]);
     while (fit_document_next(record, &at, &name, &name_length, &value, &length)) {
-        char member[32];
+        const char *member = answer_find_name(fit_members, name, name_length);
 
-        if (name_length >= sizeof member)
-            continue;
-        memcpy(member, name, name_length);
-        member[name_length] = '\0';
-        out_raw(out, member, value, length);
+        if (member != NULL)
+            out_raw(out, member, value, length);
     }
     out_object_end(out);
 }

@@ -92,8 +92,8 @@ static void page_select(struct page *page, const char *fields, const char *const
         }
     }
     for (const char *at = fields; answer_next_name(&at, &name, &length);) {
-        int item = answer_has_name(own, name, length) ? 0 : 1;
-        if (item == 1 && !answer_has_name(members, name, length)) {
+        int item = answer_find_name(own, name, length) != NULL ? 0 : 1;
+        if (item == 1 && answer_find_name(members, name, length) == NULL) {
             answer_no_member(call, name, length);
             continue;
         }

@@ -191,17 +191,10 @@ static enum err_code complete(const struct site *site, const struct model_choice
     return code;
 }
 
-/* A run's scatter round the fit, from what the fit says of itself; NAN for presets. */
-static double scatter_of(const struct model_choice *choice)
+/* The noise of one run about the fit; NAN for presets. */
+static double noise_of(const struct model_choice *choice)
 {
-    double rmse, points, coefficients;
-
-    if (choice->record == NULL)
-        return NAN;
-    rmse = fit_document_number(choice->record, "rmse_log");
-    points = fit_document_number(choice->record, "points");
-    coefficients = fit_document_number(choice->record, "free_coefficients");
-    return points > coefficients ? rmse * sqrt(points / (points - coefficients)) : NAN;
+    return choice->record != NULL ? fit_document_number(choice->record, FIT_DOCUMENT_NOISE) : NAN;
 }
 
 static void write_point(struct out *out, const struct obs *run)
@@ -293,7 +286,7 @@ enum err_code predict_get(struct call *call)
     if (code == ERR_OK)
         code = complete(&(struct site){.call = call}, &choice, &query.point, &run);
     if (code == ERR_OK)
-        code = predict_loss(&choice.model, &run, query.level, scatter_of(&choice), &call->arena,
+        code = predict_loss(&choice.model, &run, query.level, noise_of(&choice), &call->arena,
                             &prediction, &call->err);
     if (code != ERR_OK)
         return call->err.code;
@@ -308,7 +301,7 @@ enum err_code predict_get(struct call *call)
 static enum err_code predict_items(struct call *call, const struct predict_body *body,
                                    const struct model_choice *choice, struct out *out)
 {
-    double scatter = scatter_of(choice);
+    double noise = noise_of(choice);
 
     for (size_t i = 0; i < body->n_items; i++) {
         const struct site site = {call, true, i};
@@ -319,7 +312,7 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
         if (complete(&site, choice, &body->items[i], &run) != ERR_OK || call->err.code != ERR_OK)
             continue; /* all faults are listed; nothing more is computed */
         err_init(&err, NULL);
-        if (predict_loss(&choice->model, &run, body->level, scatter, &call->arena, &prediction,
+        if (predict_loss(&choice->model, &run, body->level, noise, &call->arena, &prediction,
                          &err) != ERR_OK) {
             if (err.code != ERR_UNSUPPORTED)
                 return err_set(&call->err, err.code, "%s", err.detail);

@@ -30,13 +30,37 @@ const struct field question_fields[] = {
      .offset = AT(n_active_min),
      .min_exclusive = true,
      .unit = "parameters",
-     .help = "Where the curves begin; by default a decade below the least loss."},
+     .help = "isoflop: where the curves begin; by default a decade below the least loss."},
     {.name = "n_active_max",
      .kind = FIELD_COUNT,
      .offset = AT(n_active_max),
      .min_exclusive = true,
      .unit = "parameters",
-     .help = "Where the curves end; by default a decade above the least loss."},
+     .help = "isoflop: where the curves end; by default a decade above the least loss."},
+    {.name = "tokens_min",
+     .kind = FIELD_COUNT,
+     .offset = AT(tokens_min),
+     .min_exclusive = true,
+     .unit = "tokens",
+     .help = "tokens: where the curves begin; by default a decade below the optimum."},
+    {.name = "tokens_max",
+     .kind = FIELD_COUNT,
+     .offset = AT(tokens_max),
+     .min_exclusive = true,
+     .unit = "tokens",
+     .help = "tokens: where the curves end; by default a decade above the optimum."},
+    {.name = "compute_min",
+     .kind = FIELD_NUMBER,
+     .offset = AT(compute_min),
+     .min_exclusive = true,
+     .unit = "FLOPs",
+     .help = "frontier: the least budget; by default a decade below compute."},
+    {.name = "compute_max",
+     .kind = FIELD_NUMBER,
+     .offset = AT(compute_max),
+     .min_exclusive = true,
+     .unit = "FLOPs",
+     .help = "frontier: the greatest budget; by default a decade above compute."},
     {.name = "format",
      .kind = FIELD_CHOICE,
      .offset = AT(format),
@@ -165,6 +189,11 @@ struct question_query question_default(void)
         .points = 60,
         .n_active_min = NAN,
         .n_active_max = NAN,
+        .tokens_min = NAN,
+        .tokens_max = NAN,
+        .compute_min = NAN,
+        .compute_max = NAN,
+        .needs_compute = true,
         .format = ANSWER_BY_ACCEPT,
         .limits = plan_limits_none(),
         .level = LEVEL_DEFAULT,
@@ -260,7 +289,7 @@ static void fault(struct call *call, const char *name, const char *detail)
 static enum err_code check(struct call *call, const struct question_query *query)
 {
     if (query->objective == PLAN_LEAST_LOSS) {
-        if (query->limits.compute_flops == INFINITY)
+        if (query->limits.compute_flops == INFINITY && query->needs_compute)
             fault(call, "compute", "is required");
         if (!isnan(query->target_loss))
             fault(call, "target_loss", "is for the objectives compute and memory");
@@ -271,6 +300,10 @@ static enum err_code check(struct call *call, const struct question_query *query
         fault(call, "min_tokens_per_param", "is above max_tokens_per_param");
     if (query->n_active_min >= query->n_active_max)
         fault(call, "n_active_min", "is not below n_active_max");
+    if (query->tokens_min >= query->tokens_max)
+        fault(call, "tokens_min", "is not below tokens_max");
+    if (query->compute_min >= query->compute_max)
+        fault(call, "compute_min", "is not below compute_max");
     if (query->shape != NULL && shape_find(query->shape) == NULL)
         fault(call, "shape", "must be joint or fine-grained");
     return call->err.code;

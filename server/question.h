@@ -13,7 +13,9 @@
 struct question_query {
     /* Curves only. */
     int64_t points;
-    double n_active_min, n_active_max; /* parameters; NAN when not given */
+    double n_active_min, n_active_max, tokens_min, tokens_max, compute_min,
+        compute_max; /* NAN when
+                        absent */
     int format;
     /* Both. */
     struct model_query model;
@@ -24,6 +26,7 @@ struct question_query {
     /* Plans only. */
     int objective; /* enum plan_objective */
     double target_loss, slack;
+    bool needs_compute; /* set by the handler: the question is void without a budget */
 };
 
 /* What a request that says nothing asks. */

@@ -356,7 +356,9 @@ static const struct route routes[] = {
         .handler = curves_read,
         .operation = "readCurve",
         .help =
-            "Columns to plot; kind is isoflop: loss over n_active at fixed compute, for each E.",
+            "Columns to plot. isoflop: loss over n_active at fixed compute, for each E; tokens: "
+            "loss over tokens; experts: the least loss over E; frontier: the optimum over "
+            "compute.",
         .query = question_fields,
         .n_query = CURVE_FIELDS,
         .reply_schema = "Curve",

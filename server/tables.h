@@ -25,7 +25,7 @@ enum {
     PREDICT_FIELDS = 10,
     PREDICT_BODY_FIELDS = 5,
     /* question_fields: rows of curves, then of both, then of plans. */
-    QUESTION_CURVE_ONLY = 4,
+    QUESTION_CURVE_ONLY = 8,
     QUESTION_SHARED = 19,
     QUESTION_PLAN_ONLY = 3,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
