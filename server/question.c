@@ -14,6 +14,10 @@ static const char *const objective_names[] = {[PLAN_LEAST_LOSS] = "loss",
 /* Curves are drawn as JSON or CSV: the first two of answer_format. */
 static const char *const curve_formats[] = {"json", "csv", NULL};
 
+/* Factors of what is multiplied: bounds far beyond any use, so that no product overflows. */
+#define BYTES_MAX 1e6
+#define TOKENS_MAX 1e30
+
 #define AT(member) offsetof(struct question_query, member)
 
 const struct field question_fields[] = {
@@ -84,12 +88,14 @@ const struct field question_fields[] = {
      .kind = FIELD_NUMBER,
      .offset = AT(limits.bytes_per_param),
      .min_exclusive = true,
+     .max = BYTES_MAX,
      .unit = "bytes",
      .fallback = "2",
      .help = "Bytes of a parameter, and of a cache element, when serving."},
     {.name = "kv_tokens",
      .kind = FIELD_COUNT,
      .offset = AT(limits.kv_tokens),
+     .max = TOKENS_MAX,
      .unit = "tokens",
      .fallback = "0",
      .help = "Tokens held in the KV cache."},
@@ -103,12 +109,14 @@ const struct field question_fields[] = {
      .kind = FIELD_NUMBER,
      .offset = AT(limits.train_bytes_per_param),
      .min_exclusive = true,
+     .max = BYTES_MAX,
      .unit = "bytes",
      .fallback = "16",
      .help = "Bytes of a parameter in training: weights, gradients, optimizer states."},
     {.name = "inference_tokens",
      .kind = FIELD_COUNT,
      .offset = AT(limits.inference_tokens),
+     .max = TOKENS_MAX,
      .unit = "tokens",
      .fallback = "0",
      .help = "Lifetime inference, charged to compute at 2·n_active each."},
