@@ -53,7 +53,7 @@ static void triangle_of(const struct fit_problem *problem, const double *jacobia
         double root = sqrt(problem->weight[i]);
 
         for (size_t j = 0; j < p; j++)
-            rows[filled][j] = left_out[j] ? 0.0 : root * jacobian[i * p + j];
+            rows[filled][j] = left_out[j] ? 0.0 : root * jacobian[i * problem->stride + j];
         if (++filled == TRIANGLE_ROWS || i + 1 == problem->n_rows) {
             triangulate(rows, filled, p);
             filled = p;

@@ -303,9 +303,10 @@ static size_t naming_order(const struct fit_problem *problem, size_t *ret_order)
     return n;
 }
 
-/* Gram-Schmidt in naming order over m rows of stride p; a bit per coordinate that depends on
+/* Gram-Schmidt in naming order over m rows; a bit per coordinate that depends on
  * earlier ones. */
-static unsigned dependent_columns(const size_t *order, size_t p, size_t m, double *jacobian)
+static unsigned dependent_columns(const size_t *order, size_t p, size_t stride, size_t m,
+                                  double *jacobian)
 {
     unsigned dependent = 0;
 
@@ -314,7 +315,7 @@ static unsigned dependent_columns(const size_t *order, size_t p, size_t m, doubl
         double before = 0.0, after = 0.0;
 
         for (size_t i = 0; i < m; i++)
-            before += jacobian[i * p + j] * jacobian[i * p + j];
+            before += jacobian[i * stride + j] * jacobian[i * stride + j];
         for (int pass = 0; pass < 2; pass++)
             for (size_t b = 0; b < a; b++) {
                 size_t k = order[b];
@@ -323,14 +324,14 @@ static unsigned dependent_columns(const size_t *order, size_t p, size_t m, doubl
                 if (dependent & (1u << k))
                     continue;
                 for (size_t i = 0; i < m; i++) {
-                    dot += jacobian[i * p + j] * jacobian[i * p + k];
-                    norm += jacobian[i * p + k] * jacobian[i * p + k];
+                    dot += jacobian[i * stride + j] * jacobian[i * stride + k];
+                    norm += jacobian[i * stride + k] * jacobian[i * stride + k];
                 }
                 for (size_t i = 0; i < m; i++)
-                    jacobian[i * p + j] -= dot / norm * jacobian[i * p + k];
+                    jacobian[i * stride + j] -= dot / norm * jacobian[i * stride + k];
             }
         for (size_t i = 0; i < m; i++)
-            after += jacobian[i * p + j] * jacobian[i * p + j];
+            after += jacobian[i * stride + j] * jacobian[i * stride + j];
         if (!(after > dependent_share * dependent_share * before))
             dependent |= 1u << j;
     }
@@ -359,7 +360,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
         some = &thin;
     }
     residuals = arena_calloc(arena, some->n_rows, sizeof *residuals);
-    jacobian = arena_calloc(arena, some->n_rows * p, sizeof *jacobian);
+    jacobian = arena_calloc(arena, some->n_rows * some->stride, sizeof *jacobian);
     if (residuals == NULL || jacobian == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", problem->n);
     (void)naming_order(problem, order);
@@ -375,8 +376,8 @@ enum err_code fit_identify_rank(const struct fit_options *options,
         /* What a prior determines does not depend on how well. */
         for (size_t m = 0; m < some->n_priors; m++)
             for (size_t j = 0; j < p; j++)
-                jacobian[(some->n + m) * p + j] *= some->prior[m].sd;
-        dependent &= dependent_columns(order, p, some->n_rows, jacobian);
+                jacobian[(some->n + m) * some->stride + j] *= some->prior[m].sd;
+        dependent &= dependent_columns(order, p, some->stride, some->n_rows, jacobian);
     }
     if (dependent == ~0u) /* no point had finite values: the search will say so */
         return ERR_OK;

@@ -15,7 +15,7 @@ static const double stale_share = 1e-3;
 enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
                               bool exact, struct arena *arena, struct err *err)
 {
-    size_t n = problem->n_rows, p = problem->p + 1; /* + 1: never a request for 0 bytes */
+    size_t n = problem->n_rows, stride = problem->stride + 1; /* + 1: never 0 bytes */
 
     memset(polish, 0, sizeof *polish);
     polish->problem = problem;
@@ -24,8 +24,8 @@ enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_proble
     polish->trial = arena_calloc(arena, n, sizeof(double));
     polish->linear = arena_calloc(arena, n, sizeof(double));
     polish->along = arena_calloc(arena, n, sizeof(double));
-    polish->jacobian = arena_calloc(arena, n * p, sizeof(double));
-    polish->other = exact ? arena_calloc(arena, n * p, sizeof(double)) : NULL;
+    polish->jacobian = arena_calloc(arena, n * stride, sizeof(double));
+    polish->other = exact ? arena_calloc(arena, n * stride, sizeof(double)) : NULL;
     if (!polish->residual || !polish->trial || !polish->linear || !polish->along ||
         !polish->jacobian || (exact && !polish->other))
         return err_set(err, ERR_NO_MEMORY, "out of memory for a fit of %zu runs", problem->n);
@@ -57,6 +57,7 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
     step->n = problem->n;
     step->n_rows = problem->n_rows;
     step->p = p;
+    step->stride = problem->stride;
     step->residual = polish->residual;
     step->jacobian = polish->jacobian;
     step->weight = polish->weight;
@@ -67,7 +68,7 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
     memset(step->scale, 0, sizeof step->scale);
     for (size_t i = 0; i < problem->n_rows; i++)
         for (size_t j = 0; j < p; j++) {
-            double slope = polish->jacobian[i * p + j];
+            double slope = polish->jacobian[i * problem->stride + j];
 
             step->scale[j] += polish->weight[i] * slope * slope;
         }
@@ -81,7 +82,7 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
 static void slope_sum(const struct fit_polish *polish, const double *jacobian, double delta,
                       double *ret)
 {
-    size_t p = polish->problem->p;
+    size_t p = polish->problem->p, stride = polish->problem->stride;
 
     memset(ret, 0, p * sizeof *ret);
     for (size_t i = 0; i < polish->problem->n_rows; i++) {
@@ -89,34 +90,36 @@ static void slope_sum(const struct fit_polish *polish, const double *jacobian, d
         double slope = polish->weight[i] * (fabs(r) <= d ? r : copysign(d, r));
 
         for (size_t j = 0; j < p; j++)
-            ret[j] += slope * jacobian[i * p + j];
+            ret[j] += slope * jacobian[i * stride + j];
     }
 }
 
-/* C = −Σ w·h'(r)·∇²f by central differences of the Jacobian. Zero rows where a side is not
- * feasible. */
+/* C = −Σ w·h'(r)·∇²f by differences of the Jacobian to one side, away from the bound: Newton's
+ * steps need its first digits only. Zero rows where that side is not feasible. */
 static void set_curvature(struct fit_polish *polish, const double *z, double delta,
                           struct fit_step *step)
 {
-    /* The cube root of the precision balances rounding and the third derivative. */
-    const double relative = 6e-6;
+    /* The root of the precision balances rounding and the next derivative. */
+    const double relative = 1e-7;
     size_t p = polish->problem->p;
+    double here[LAW_MAX_COEFFICIENTS], there[LAW_MAX_COEFFICIENTS];
 
     memset(&step->curvature, 0, sizeof step->curvature);
+    slope_sum(polish, polish->jacobian, delta, here);
     for (size_t k = 0; k < p; k++) {
-        double side[2][LAW_MAX_COEFFICIENTS], at[LAW_MAX_COEFFICIENTS];
-        double h = relative * fmax(fabs(z[k]), 1e-2);
-        bool ok = step->upper[k] > step->lower[k];
+        double at[LAW_MAX_COEFFICIENTS], h = relative * fmax(fabs(z[k]), 1e-2);
 
-        for (int s = 0; s < 2 && ok; s++) {
-            memcpy(at, z, p * sizeof *at);
-            at[k] += s == 0 ? -h : h;
-            ok = fit_problem_evaluate(polish->problem, at, polish->trial, polish->other);
-            if (ok)
-                slope_sum(polish, polish->other, delta, side[s]);
-        }
-        for (size_t j = 0; j < p && ok; j++)
-            step->curvature.at[j][k] = (side[0][j] - side[1][j]) / (2.0 * h);
+        if (!(step->upper[k] > step->lower[k]))
+            continue;
+        if (step->upper[k] < h)
+            h = -h;
+        memcpy(at, z, p * sizeof *at);
+        at[k] += h;
+        if (!fit_problem_evaluate(polish->problem, at, polish->trial, polish->other))
+            continue;
+        slope_sum(polish, polish->other, delta, there);
+        for (size_t j = 0; j < p; j++)
+            step->curvature.at[j][k] = (here[j] - there[j]) / h;
     }
     for (size_t j = 0; j < p; j++)
         for (size_t k = 0; k < j; k++) {

@@ -19,17 +19,33 @@
 #include "core/fit_frame.h"
 #include "core/fit_matrix.h"
 
-enum { FIT_BLOCK = 64 /* runs whose terms are computed at a time: stays in cache */ };
+enum {
+    FIT_BLOCK = 64, /* runs whose terms are computed at a time: stays in cache */
+    FIT_LANE = 4,   /* rows of the Jacobian are padded with zeros to whole lanes */
+};
+
+/* Hot loops are built twice and chosen at load time; neither build contracts or reorders sums, so
+ * that the bits do not depend on the machine. Sanitizers do not know such functions. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define FIT_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define FIT_CLONES
+#endif
 
 struct fit_problem {
     const struct law *law;
     struct robust robust;
-    size_t n, n_rows;                   /* runs; and with the priors */
-    struct law_x *x;                    /* n */
-    double *y;                          /* n_rows: response of the runs − shift; 0 for priors */
-    double *weight;                     /* n_rows */
-    size_t p;                           /* free coefficients */
-    size_t index[LAW_MAX_COEFFICIENTS]; /* of coordinate j in the law's descriptor */
+    size_t n, n_rows; /* runs; and with the priors */
+    struct law_x *x;  /* n */
+    double *y;        /* n_rows: response of the runs − shift; 0 for priors */
+    double *weight;   /* n_rows */
+    size_t p;         /* free coefficients */
+    size_t stride;    /* of a row of the Jacobian: p in whole lanes */
+    size_t n_pairs;   /* terms that move with a searched coefficient */
+    struct {
+        size_t term, coefficient;
+    } pair[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+    size_t index[LAW_MAX_COEFFICIENTS];      /* of coordinate j in the law's descriptor */
     size_t coordinate[LAW_MAX_COEFFICIENTS]; /* the way back; SIZE_MAX where fixed */
     size_t term[LAW_MAX_COEFFICIENTS];       /* of an amplitude; SIZE_MAX for the others */
     size_t amplitude[LAW_MAX_TERMS];         /* the coefficient of a term */
@@ -89,7 +105,8 @@ void fit_problem_frame(const struct fit_problem *problem, const double *natural,
 void fit_problem_searched(const struct fit_problem *problem, const double *z, double *ret_natural,
                           double (*ret_chain)[LAW_MAX_COEFFICIENTS]);
 
-/* Residuals and, unless NULL, the Jacobian ∂f/∂z (n_rows × p, row by row). Returns false when a
+/* Residuals and, unless NULL, the Jacobian ∂f/∂z (n_rows × stride, row by row, padded
+ * with zeros). Returns false when a
  * value is not finite (the arrays are then half filled). */
 bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, double *ret_residuals,
                           double *ret_jacobian);

@@ -14,8 +14,8 @@ enum {
     AGREE_TO_STOP = 3,      /* so many ends alike, three quarters of all, end the descents */
     TERMS_FEW = 4,      /* but with more terms two often trade places: then every start descends */
     ENDS_MAX = 8,       /* distinct ends polished */
-    STARTS_A_JUMP = 8,  /* one jump for so many starts */
-    JUMPS_LEAST = 8,    /* in a row without gain… */
+    STARTS_A_JUMP = 10, /* one jump for so many starts */
+    JUMPS_LEAST = 6,    /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
     JUMPS_MOST = 16,    /* …but no more than so many times the least */
     POLISH_STEPS = 200,
@@ -32,6 +32,10 @@ static const double same_optimum = 1e-6;
 
 /* Objectives below this share of the weight are rounding: residuals of 1e-12. */
 static const double rounding = 1e-24;
+
+/* A jump that nearly stands still further above the best objective than this has found another
+ * optimum. */
+static const double worth_polishing = 1e-3;
 
 /* Jumps, in standard deviations. */
 static const double jump_least = 2.0, jump_most = 6.0;
@@ -207,7 +211,7 @@ static bool spread_at(struct search *search, struct fit_matrix *ret_factor, doub
         return false;
     memset(ret_factor, 0, sizeof *ret_factor);
     for (size_t i = 0; i < problem->n_rows; i++) {
-        const double *row = polish->jacobian + i * p;
+        const double *row = polish->jacobian + i * problem->stride;
         double size = fmin(fabs(polish->residual[i]), delta), w = problem->weight[i];
 
         for (size_t j = 0; j < p; j++)
@@ -255,6 +259,7 @@ static void jump(const struct search *search, const struct fit_matrix *factor, c
 static enum err_code jump_about(struct search *search, struct err *err)
 {
     struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct fit_polish_goal glance = {goal.delta, 1e-4, POLISH_STEPS, false};
     size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;
     size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
     struct fit_matrix factor;
@@ -271,7 +276,9 @@ static enum err_code jump_about(struct search *search, struct err *err)
         if (fruitless >= most && search->found->agreeing >= JUMPS_AGREEING)
             break;
         jump(search, &factor, scale, length * sd, &rng, z);
-        got = fit_polish_run(search->polish, &goal, z);
+        got = fit_polish_run(search->polish, &glance, z);
+        if (got.objective < search->found->objective * (1.0 + worth_polishing))
+            got = fit_polish_run(search->polish, &goal, z);
         search->found->ended++;
         fruitless++;
         if (take(search, &got, z, 1)) {

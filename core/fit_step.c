@@ -9,28 +9,33 @@ enum { PIECES_MAX = 60, SEARCH_MAX = 40 };
 /* A step is exact enough when a further one would gain less than this share of the gain so far. */
 static const double gain_share = 1e-6;
 
-/* Adds rows [from, to) at residuals t. The lower triangle only. */
+/* Adds rows [from, to) at residuals t: gradient, and of the Hessian the lanes that hold the lower
+ * triangle. */
+FIT_CLONES
 static void add_rows(const struct fit_step *step, const double *t, size_t from, size_t to,
-                     double delta, double *gradient, struct fit_matrix *hessian)
+                     double delta, double *restrict gradient,
+                     double (*restrict hessian)[FIT_STRIDE])
 {
-    size_t p = step->p;
+    size_t p = step->p, stride = step->stride;
 
     for (size_t i = from; i < to; i++) {
-        const double *row = step->jacobian + i * p;
+        const double *restrict row = step->jacobian + i * stride;
         double w = step->weight[i], size = fabs(t[i]), slope = t[i];
 
         if (size > delta)
             slope = copysign(delta, t[i]);
         slope *= w;
-        for (size_t j = 0; j < p; j++)
-            gradient[j] -= slope * row[j];
-        if (size > delta || hessian == NULL)
+        for (size_t j = 0; j < stride; j += FIT_LANE)
+            for (size_t lane = 0; lane < FIT_LANE; lane++)
+                gradient[j + lane] -= slope * row[j + lane];
+        if (size > delta)
             continue;
         for (size_t j = 0; j < p; j++) {
             double wj = w * row[j];
 
-            for (size_t k = 0; k <= j; k++)
-                hessian->at[j][k] += wj * row[k];
+            for (size_t k = 0; k <= j; k += FIT_LANE)
+                for (size_t lane = 0; lane < FIT_LANE; lane++)
+                    hessian[j][k + lane] += wj * row[k + lane];
         }
     }
 }
@@ -38,16 +43,29 @@ static void add_rows(const struct fit_step *step, const double *t, size_t from, 
 void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gradient,
                    struct fit_matrix *ret_hessian)
 {
-    memset(ret_gradient, 0, step->p * sizeof *ret_gradient);
-    if (ret_hessian != NULL)
-        memset(ret_hessian, 0, sizeof *ret_hessian);
-    add_rows(step, t, 0, step->n, step->delta, ret_gradient, ret_hessian);
-    add_rows(step, t, step->n, step->n_rows, INFINITY, ret_gradient, ret_hessian);
-    if (ret_hessian == NULL)
-        return;
+    memset(ret_gradient, 0, LAW_MAX_COEFFICIENTS * sizeof *ret_gradient);
+    memset(ret_hessian, 0, sizeof *ret_hessian);
+    add_rows(step, t, 0, step->n, step->delta, ret_gradient, ret_hessian->at);
+    add_rows(step, t, step->n, step->n_rows, INFINITY, ret_gradient, ret_hessian->at);
     for (size_t j = 0; j < step->p; j++)
         for (size_t k = 0; k < j; k++)
             ret_hessian->at[k][j] = ret_hessian->at[j][k];
+}
+
+/* J·move, row by row. */
+FIT_CLONES
+static void set_along(const struct fit_step *step, const double *restrict move,
+                      double *restrict ret)
+{
+    for (size_t i = 0; i < step->n_rows; i++) {
+        const double *restrict row = step->jacobian + i * step->stride;
+        double sum[FIT_LANE] = {0};
+
+        for (size_t j = 0; j < step->stride; j += FIT_LANE)
+            for (size_t lane = 0; lane < FIT_LANE; lane++)
+                sum[lane] += row[j + lane] * move[j + lane];
+        ret[i] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
 }
 
 static double loss_sum(const struct fit_step *step, const double *t)
@@ -215,7 +233,7 @@ double fit_step_solve(struct fit_step *step, double *ret_d)
         quadratic.at[j][j] += step->damping * step->scale[j];
     memcpy(step->linear, step->residual, step->n_rows * sizeof *step->linear);
     for (int piece = 0; piece < PIECES_MAX; piece++) {
-        double gradient[LAW_MAX_COEFFICIENTS], move[LAW_MAX_COEFFICIENTS];
+        double gradient[LAW_MAX_COEFFICIENTS], move[LAW_MAX_COEFFICIENTS] = {0};
         double bend_move[LAW_MAX_COEFFICIENTS], base = 0.0, bend = 0.0, gain = 0.0, s;
         struct fit_matrix hessian;
         bool held[LAW_MAX_COEFFICIENTS];
@@ -237,14 +255,7 @@ double fit_step_solve(struct fit_step *step, double *ret_d)
         }
         if (!(gain > gain_share * gained) || !(gain > DBL_EPSILON * DBL_EPSILON * before))
             break;
-        for (size_t i = 0; i < step->n_rows; i++) {
-            const double *row = step->jacobian + i * p;
-            double sum = 0.0;
-
-            for (size_t j = 0; j < p; j++)
-                sum += row[j] * move[j];
-            step->along[i] = sum;
-        }
+        set_along(step, move, step->along);
         s = exact_length(step, base, bend, room(step, d, move));
         advance(step, s, move, d);
         gained += gain * fmin(s, 1.0);

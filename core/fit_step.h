@@ -12,11 +12,12 @@
 #define MOEPLAN_CORE_FIT_STEP_H
 
 #include "core/fit_matrix.h"
+#include "core/fit_problem.h"
 
 struct fit_step {
-    size_t n, n_rows, p;         /* rows n..n_rows are squared whatever delta says */
+    size_t n, n_rows, p, stride; /* rows n..n_rows are squared whatever delta says */
     const double *residual;      /* n_rows */
-    const double *jacobian;      /* n_rows × p, row by row */
+    const double *jacobian;      /* n_rows × stride, row by row, zeros beyond p */
     const double *weight;        /* n_rows */
     double delta;                /* INFINITY: squared */
     struct fit_matrix curvature; /* C: the law's own second derivatives; zero for Gauss-Newton */
@@ -28,8 +29,8 @@ struct fit_step {
 /* Sets ret_d (p values). Returns the decrease of the problem without its damping, >= 0. */
 double fit_step_solve(struct fit_step *step, double *ret_d);
 
-/* The gradient −Σ w·h'(t)·J and, unless NULL, Σ over |t| <= delta of w·J·Jᵀ (full), at residuals
- * t. */
+/* The gradient −Σ w·h'(t)·J (LAW_MAX_COEFFICIENTS values) and Σ over |t| <= delta of w·J·Jᵀ (full),
+ * at residuals t. */
 void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gradient,
                    struct fit_matrix *ret_hessian);
 
