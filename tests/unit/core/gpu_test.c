@@ -1,0 +1,40 @@
+#include "core/gpu.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+static void every_accelerator_is_found_by_its_own_id(void **state)
+{
+    (void)state;
+    assert_true(gpu_count() >= 15);
+    for (size_t i = 0; i < gpu_count(); i++) {
+        const struct gpu *gpu = gpu_at(i);
+
+        assert_ptr_equal(gpu_find(gpu->id), gpu);
+        assert_true(strlen(gpu->source) > 0 && strlen(gpu->name) > 0);
+        /* between a workstation's card and a rack's */
+        assert_true(gpu->peak_flops_per_s > 5e13 && gpu->peak_flops_per_s < 1e16);
+        assert_true(gpu->memory_bytes >= 8e9 && gpu->memory_bytes < 1e12);
+        assert_true(gpu->bandwidth_bytes_per_s > 1e11 && gpu->bandwidth_bytes_per_s < 1e14);
+    }
+    assert_null(gpu_find("abacus"));
+    assert_null(gpu_find("H100-SXM"));
+}
+
+/* 512 H100 for 30 days at 40 %: 989.5e12 · 512 · 2 592 000 · 0.4 */
+static void devices_and_days_become_flops(void **state)
+{
+    (void)state;
+    assert_near(gpu_compute_flops(gpu_find("h100-sxm"), 512, 30 * 86400., 0.4), 5.2527e23, 1e-4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_accelerator_is_found_by_its_own_id),
+        cmocka_unit_test(devices_and_days_become_flops),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
