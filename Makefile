@@ -114,8 +114,8 @@ allocs: $(ALLOC)
 fuzzers: $(FUZZ)
 .SECONDARY:
 
-# Benchmarks in C: everything there is, and libmicrohttpd for what they are measured against.
-BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+# Benchmarks in C, and in floor/ what they are measured against: everything there is may be linked.
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c tests/bench/floor/*.c))
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
