@@ -7,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/plan_build.h"
+#include "core/plan_configuration.h"
 #include "core/plan_draws.h"
 #include "core/plan_near.h"
 #include "core/plan_price.h"
 #include "core/plan_refusal.h"
 #include "core/plan_spread.h"
-
-/* A limit is met, and shown as binding, when used to within this. */
-static const double met_tolerance = 1e-9;
+#include "core/plan_target.h"
 
 /* Costs closer than this are a tie, which the smaller E, then G, wins. */
 static const double tie_tolerance = 1e-12;
@@ -49,144 +47,6 @@ struct plan_limits plan_limits_none(void)
         .max_n_active = INFINITY,
         .max_tokens_per_param = INFINITY,
     };
-}
-
-size_t plan_extrapolates(const struct fit_range *range, const double *value,
-                         struct plan_extrapolation *ret)
-{
-    size_t count = 0;
-
-    for (enum law_variable v = 0; v < LAW_VARIABLE_COUNT; v++) {
-        double min = range[v].min, max = range[v].max, outside;
-
-        if (value[v] < min)
-            outside = log(min / value[v]);
-        else if (value[v] > max)
-            outside = log(value[v] / max);
-        else
-            continue; /* inside, or one of the three is NAN */
-        ret[count++] = (struct plan_extrapolation){
-            .variable = v,
-            .value = value[v],
-            .min = min,
-            .max = max,
-            .distance = max > min ? outside / log(max / min) : INFINITY,
-        };
-    }
-    return count;
-}
-
-/* ---- One configuration ------------------------------------------------------------------------
- */
-
-static unsigned binding(const struct plan_question *question, const struct plan_configuration *c)
-{
-    const struct plan_limits *limits = &question->limits;
-    const double pair[PLAN_LIMIT_COUNT][2] = {
-        [PLAN_LIMIT_COMPUTE] = {c->train_flops + c->inference_flops, limits->compute_flops},
-        [PLAN_LIMIT_MEMORY] = {c->memory_total_bytes, limits->memory_bytes},
-        [PLAN_LIMIT_TRAIN_MEMORY] = {c->train_memory_bytes, limits->train_memory_bytes},
-        [PLAN_LIMIT_MAX_TOKENS] = {c->tokens, limits->max_tokens},
-        [PLAN_LIMIT_MAX_N_ACTIVE] = {c->n_active, limits->max_n_active},
-        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
-                                             limits->min_tokens_per_param},
-        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
-                                             limits->max_tokens_per_param},
-        [PLAN_LIMIT_TARGET_LOSS] = {c->loss, question->objective == PLAN_LEAST_LOSS
-                                                 ? INFINITY
-                                                 : question->target_loss},
-    };
-    unsigned bits = 0;
-
-    for (size_t k = 0; k < PLAN_LIMIT_COUNT; k++)
-        if (fabs(pair[k][0] - pair[k][1]) <= met_tolerance * pair[k][1] && pair[k][1] < INFINITY)
-            bits |= 1U << k;
-    return bits;
-}
-
-/* What follows from (E, G, d_model, tokens), but the loss. */
-static void derive(const struct plan_question *question, const struct plan_model *model,
-                   struct plan_configuration *c)
-{
-    const struct plan_limits *limits = &question->limits;
-    const struct shape *shape = &model->shape;
-    double kv = shape_kv_elements(shape, c->d_model, limits->kv_tokens);
-
-    c->n_active = shape_n_active(shape, c->d_model);
-    c->n_total = shape_n_total(shape, c->d_model, c->experts);
-    c->tokens_per_active_param = c->tokens / c->n_active;
-    c->train_flops = c->tokens * shape_flops_per_token(shape, c->d_model, c->experts,
-                                                       c->granularity, model->law->routing_flops);
-    c->inference_flops = SHAPE_INFERENCE_FLOPS_PER_PARAM * c->n_active * limits->inference_tokens;
-    c->memory_weights_bytes = c->n_total * limits->bytes_per_param;
-    c->memory_kv_cache_bytes = kv * limits->bytes_per_param;
-    c->memory_total_bytes = c->memory_weights_bytes + c->memory_kv_cache_bytes;
-    c->train_memory_bytes = c->n_total * limits->train_bytes_per_param;
-}
-
-/* The solver keeps limits to a few roundings. Here they are kept to the last bit as shown, by
- * giving up that many bits of d_model, then of tokens. */
-static void settle(const struct plan_question *question, const struct plan_model *model,
-                   struct plan_configuration *c)
-{
-    const struct plan_limits *limits = &question->limits;
-
-    derive(question, model, c);
-    for (int i = 0; i < 16; i++) {
-        if (c->memory_total_bytes > limits->memory_bytes ||
-            c->train_memory_bytes > limits->train_memory_bytes ||
-            c->n_active > limits->max_n_active)
-            c->d_model = nextafter(c->d_model, 0);
-        else if (c->train_flops + c->inference_flops > limits->compute_flops ||
-                 c->tokens_per_active_param > limits->max_tokens_per_param)
-            c->tokens = nextafter(c->tokens, 0);
-        else
-            break;
-        derive(question, model, c);
-    }
-}
-
-static void configure(const struct plan_question *question, const struct plan_model *model,
-                      const struct plan_cell *cell, double d_model, double tokens, bool as_given,
-                      struct plan_configuration *ret)
-{
-    const struct law_slice *slice = &cell->slice;
-
-    *ret = (struct plan_configuration){
-        .experts = cell->experts,
-        .granularity = cell->granularity,
-        .d_model = d_model,
-        .tokens = tokens,
-        .loss_interval = {NAN, NAN},
-    };
-    if (as_given)
-        derive(question, model, ret);
-    else
-        settle(question, model, ret);
-    ret->loss = law_slice_loss(
-        slice, model->law->size_variable == LAW_N_TOTAL ? ret->n_total : ret->n_active,
-        ret->tokens);
-    ret->binding = binding(question, ret);
-    ret->n_extrapolates = plan_extrapolates(model->range,
-                                            (const double[LAW_VARIABLE_COUNT]){
-                                                [LAW_N_ACTIVE] = ret->n_active,
-                                                [LAW_N_TOTAL] = ret->n_total,
-                                                [LAW_TOKENS] = ret->tokens,
-                                                [LAW_EXPERTS] = ret->experts,
-                                                [LAW_GRANULARITY] = ret->granularity,
-                                            },
-                                            ret->extrapolates);
-    if (!as_given && question->parts & PLAN_ARCHITECTURE)
-        plan_build(question, model, cell, ret);
-}
-
-void plan_evaluate(const struct plan_question *question, double experts, double granularity,
-                   double d_model, double tokens, struct plan_configuration *ret_configuration)
-{
-    struct plan_cell cell;
-
-    plan_cell_init(&cell, &question->model, &question->limits, experts, granularity);
-    configure(question, &question->model, &cell, d_model, tokens, true, ret_configuration);
 }
 
 /* ---- The whole plan ---------------------------------------------------------------------------
@@ -306,8 +166,8 @@ static enum err_code solve_cells(struct work *work, struct err *err)
             candidates[i].experts = question->experts[i];
             candidates[i].feasible = feasible;
             if (feasible)
-                configure(question, &question->model, &cell, point.d_model, point.tokens, false,
-                          &candidates[i].configuration);
+                plan_configure(question, &question->model, &cell, point.d_model, point.tokens,
+                               &candidates[i].configuration);
             else
                 plan_refusal_of_cell(&cell, question, &candidates[i].violated,
                                      &candidates[i].least);
@@ -329,8 +189,8 @@ static enum err_code solve_cells(struct work *work, struct err *err)
     if (work->best_candidate)
         work->answer.optimum = work->best_candidate->configuration;
     else
-        configure(question, &question->model, &best_cell, work->best.d_model, work->best.tokens,
-                  false, &work->answer.optimum);
+        plan_configure(question, &question->model, &best_cell, work->best.d_model,
+                       work->best.tokens, &work->answer.optimum);
     if (question->parts & PLAN_PRICES)
         plan_price(question, &best_cell, work->answer.optimum.d_model, work->answer.optimum.tokens,
                    work->answer.optimum.binding, work->answer.price);
@@ -434,7 +294,7 @@ static void solve_dense(struct work *work)
         plan_cell_init(&cell, model, &limits, 1, 1);
         if (plan_least(&cell, question->objective, question->target_loss, &point) == PLAN_FOUND) {
             answer->has_dense = true;
-            configure(question, model, &cell, point.d_model, point.tokens, false, &answer->dense);
+            plan_configure(question, model, &cell, point.d_model, point.tokens, &answer->dense);
         }
     }
     if (question->parts & PLAN_MULTIPLIER) {
@@ -445,7 +305,7 @@ static void solve_dense(struct work *work)
 
         limits.compute_flops = INFINITY;
         plan_cell_init(&cell, model, &limits, 1, 1);
-        if (plan_least_compute(&cell, optimum->loss, &point) == PLAN_FOUND)
+        if (plan_target_compute(&cell, optimum->loss, &point) == PLAN_FOUND)
             answer->compute_multiplier = point.cost / compute;
     }
 }

@@ -1,8 +1,7 @@
-/* plan_least: the best point of one cell, for each of the three objectives.
+/* plan_least: the point of one cell where its loss is least.
  *
- * Internal to the planner. Where the cell is proven unimodal, the optimum is where one more
- * parameter and one more token gain equally per FLOP: a safeguarded Newton iteration in ln d_model
- * from the closed form, then moved to the limit that bites, if any. Otherwise a global search.
+ * Internal to the planner. Where the cell is proven unimodal, the optimum is where size and tokens
+ * balance (plan_balance.h), moved to the limit that bites, if any. Otherwise a global search.
  */
 #ifndef MOEPLAN_CORE_PLAN_LEAST_H
 #define MOEPLAN_CORE_PLAN_LEAST_H
@@ -22,12 +21,7 @@ struct plan_point {
 
 enum plan_outcome plan_least_loss(const struct plan_cell *cell, struct plan_point *ret);
 
-/* Least compute (or serving memory) with loss <= target_loss under the cell's limits. */
-enum plan_outcome plan_least_compute(const struct plan_cell *cell, double target_loss,
-                                     struct plan_point *ret);
-enum plan_outcome plan_least_memory(const struct plan_cell *cell, double target_loss,
-                                    struct plan_point *ret);
-
+/* Any of the three objectives; target_loss is read by the other two (plan_target.h). */
 enum plan_outcome plan_least(const struct plan_cell *cell, enum plan_objective objective,
                              double target_loss, struct plan_point *ret);
 
@@ -37,6 +31,11 @@ double plan_least_tokens(const struct plan_cell *cell, double d_model);
 
 /* The largest d_model at which the limits, compute included, leave room for the fewest tokens. */
 double plan_least_d_max(const struct plan_cell *cell);
+
+/* The point (d_model, tokens) with its loss, which is its cost; PLAN_NOTHING where the law gives no
+ * finite loss. */
+enum plan_outcome plan_least_found(const struct plan_cell *cell, double d_model, double tokens,
+                                   struct plan_point *ret);
 
 /* The infimum of the loss under the cell's limits, reached or not. INFINITY if infeasible. */
 double plan_least_reachable(const struct plan_cell *cell);

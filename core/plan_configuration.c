@@ -1,0 +1,153 @@
+#include "core/plan_configuration.h"
+
+#include <math.h>
+
+#include "core/plan_build.h"
+
+/* A limit is met, and shown as binding, when used to within this. */
+static const double met_tolerance = 1e-9;
+
+size_t plan_extrapolates(const struct fit_range *range, const double *value,
+                         struct plan_extrapolation *ret)
+{
+    size_t count = 0;
+
+    for (enum law_variable v = 0; v < LAW_VARIABLE_COUNT; v++) {
+        double min = range[v].min, max = range[v].max, outside;
+
+        if (value[v] < min)
+            outside = log(min / value[v]);
+        else if (value[v] > max)
+            outside = log(value[v] / max);
+        else
+            continue; /* inside, or one of the three is NAN */
+        ret[count++] = (struct plan_extrapolation){
+            .variable = v,
+            .value = value[v],
+            .min = min,
+            .max = max,
+            .distance = max > min ? outside / log(max / min) : INFINITY,
+        };
+    }
+    return count;
+}
+
+/* ---- One configuration ------------------------------------------------------------------------
+ */
+
+static unsigned binding(const struct plan_question *question, const struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+    const double pair[PLAN_LIMIT_COUNT][2] = {
+        [PLAN_LIMIT_COMPUTE] = {c->train_flops + c->inference_flops, limits->compute_flops},
+        [PLAN_LIMIT_MEMORY] = {c->memory_total_bytes, limits->memory_bytes},
+        [PLAN_LIMIT_TRAIN_MEMORY] = {c->train_memory_bytes, limits->train_memory_bytes},
+        [PLAN_LIMIT_MAX_TOKENS] = {c->tokens, limits->max_tokens},
+        [PLAN_LIMIT_MAX_N_ACTIVE] = {c->n_active, limits->max_n_active},
+        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
+                                             limits->min_tokens_per_param},
+        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
+                                             limits->max_tokens_per_param},
+        [PLAN_LIMIT_TARGET_LOSS] = {c->loss, question->objective == PLAN_LEAST_LOSS
+                                                 ? INFINITY
+                                                 : question->target_loss},
+    };
+    unsigned bits = 0;
+
+    for (size_t k = 0; k < PLAN_LIMIT_COUNT; k++)
+        if (fabs(pair[k][0] - pair[k][1]) <= met_tolerance * pair[k][1] && pair[k][1] < INFINITY)
+            bits |= 1U << k;
+    return bits;
+}
+
+/* What follows from (E, G, d_model, tokens), but the loss. */
+static void derive(const struct plan_question *question, const struct plan_model *model,
+                   struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+    const struct shape *shape = &model->shape;
+    double kv = shape_kv_elements(shape, c->d_model, limits->kv_tokens);
+
+    c->n_active = shape_n_active(shape, c->d_model);
+    c->n_total = shape_n_total(shape, c->d_model, c->experts);
+    c->tokens_per_active_param = c->tokens / c->n_active;
+    c->train_flops = c->tokens * shape_flops_per_token(shape, c->d_model, c->experts,
+                                                       c->granularity, model->law->routing_flops);
+    c->inference_flops = SHAPE_INFERENCE_FLOPS_PER_PARAM * c->n_active * limits->inference_tokens;
+    c->memory_weights_bytes = c->n_total * limits->bytes_per_param;
+    c->memory_kv_cache_bytes = kv * limits->bytes_per_param;
+    c->memory_total_bytes = c->memory_weights_bytes + c->memory_kv_cache_bytes;
+    c->train_memory_bytes = c->n_total * limits->train_bytes_per_param;
+}
+
+/* The solver keeps limits to a few roundings. Here they are kept to the last bit as shown, by
+ * giving up that many bits of d_model, then of tokens. */
+static void settle(const struct plan_question *question, const struct plan_model *model,
+                   struct plan_configuration *c)
+{
+    const struct plan_limits *limits = &question->limits;
+
+    derive(question, model, c);
+    for (int i = 0; i < 16; i++) {
+        if (c->memory_total_bytes > limits->memory_bytes ||
+            c->train_memory_bytes > limits->train_memory_bytes ||
+            c->n_active > limits->max_n_active)
+            c->d_model = nextafter(c->d_model, 0);
+        else if (c->train_flops + c->inference_flops > limits->compute_flops ||
+                 c->tokens_per_active_param > limits->max_tokens_per_param)
+            c->tokens = nextafter(c->tokens, 0);
+        else
+            break;
+        derive(question, model, c);
+    }
+}
+
+static void fill(const struct plan_question *question, const struct plan_model *model,
+                 const struct plan_cell *cell, double d_model, double tokens, bool as_given,
+                 struct plan_configuration *ret)
+{
+    const struct law_slice *slice = &cell->slice;
+
+    *ret = (struct plan_configuration){
+        .experts = cell->experts,
+        .granularity = cell->granularity,
+        .d_model = d_model,
+        .tokens = tokens,
+        .loss_interval = {NAN, NAN},
+    };
+    if (as_given)
+        derive(question, model, ret);
+    else
+        settle(question, model, ret);
+    ret->loss = law_slice_loss(
+        slice, model->law->size_variable == LAW_N_TOTAL ? ret->n_total : ret->n_active,
+        ret->tokens);
+    ret->binding = binding(question, ret);
+    ret->n_extrapolates = plan_extrapolates(model->range,
+                                            (const double[LAW_VARIABLE_COUNT]){
+                                                [LAW_N_ACTIVE] = ret->n_active,
+                                                [LAW_N_TOTAL] = ret->n_total,
+                                                [LAW_TOKENS] = ret->tokens,
+                                                [LAW_EXPERTS] = ret->experts,
+                                                [LAW_GRANULARITY] = ret->granularity,
+                                            },
+                                            ret->extrapolates);
+}
+
+void plan_configure(const struct plan_question *question, const struct plan_model *model,
+                    const struct plan_cell *cell, double d_model, double tokens,
+                    struct plan_configuration *ret)
+{
+    fill(question, model, cell, d_model, tokens, false, ret);
+    if (question->parts & PLAN_ARCHITECTURE)
+        plan_build(question, model, cell, ret);
+}
+
+void plan_evaluate(const struct plan_question *question, double experts, double granularity,
+                   double d_model, double tokens, struct plan_configuration *ret_configuration)
+{
+    struct plan_cell cell;
+
+    plan_cell_init(&cell, &question->model, &question->limits, experts, granularity);
+    fill(question, &question->model, &cell, d_model, tokens, true, ret_configuration);
+}
