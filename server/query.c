@@ -28,7 +28,7 @@ static char *decode(const char *text, size_t length, struct arena *arena, bool *
     if (copy == NULL)
         return NULL;
     *ret_valid = percent_valid(copy);
-    if (*ret_valid) {
+    if (*ret_valid && strpbrk(copy, "+%") != NULL) { /* most texts stand for themselves */
         for (size_t i = 0; copy[i] != '\0'; i++)
             if (copy[i] == '+' && !is_plus(copy, i))
                 copy[i] = ' ';

@@ -3,6 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+/* Text is looked at a word at a time: each byte's lowest bit, and its highest. */
+enum { WORD_BYTES = sizeof(uint64_t) };
+static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+
 /* By lead byte: how long, and the range of the second byte, which is what excludes overlong forms,
  * surrogates and what lies above U+10FFFF (RFC 3629, section 4). */
 static const struct lead {
@@ -36,17 +40,25 @@ size_t utf8_character(const char *text, size_t length)
     return 0;
 }
 
+/* Up to eight bytes of text, filled up with spaces. */
+static uint64_t word_at(const char *text, size_t length)
+{
+    uint64_t word = ones * ' ';
+    if (length >= sizeof word)
+        memcpy(&word, text, sizeof word);
+    else
+        memcpy(&word, text, length);
+    return word;
+}
+
 size_t utf8_valid(const char *text, size_t length)
 {
     size_t at = 0;
     while (at < length) {
-        uint64_t word;
-        if (length - at >= sizeof word) { /* most text is ASCII: eight bytes at a time */
-            memcpy(&word, text + at, sizeof word);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                at += sizeof word;
-                continue;
-            }
+        /* Most text is ASCII: eight bytes at a time. */
+        if ((word_at(text + at, length - at) & tops) == 0) {
+            at += length - at < WORD_BYTES ? length - at : WORD_BYTES;
+            continue;
         }
         size_t bytes = utf8_character(text + at, length - at);
         if (bytes == 0)
@@ -59,24 +71,23 @@ size_t utf8_valid(const char *text, size_t length)
 /* Eight bytes at a time. In a byte below 0x80 the subtraction borrows, and so sets the top bit,
  * just where the byte is smaller; a borrow from below only follows a byte that was special itself.
  */
+static bool is_plain(uint64_t word)
+{
+    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    return (((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & tops) == 0;
+}
+
 size_t utf8_plain(const char *text, size_t length)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
     size_t at = 0;
-    for (; length - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, text + at, sizeof word);
-        uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-        uint64_t special = (word - ones * 0x20) | (quote - ones) | (backslash - ones) | word;
-        if (special & tops)
-            break;
-    }
+    for (; at < length && is_plain(word_at(text + at, length - at)); at += WORD_BYTES)
+        continue;
     for (; at < length; at++) {
         unsigned char byte = (unsigned char)text[at];
         if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
-            break;
+            return at;
     }
-    return at;
+    return length;
 }
 
 size_t utf8_count(const char *text, size_t length)
