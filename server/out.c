@@ -131,42 +131,50 @@ static void put_quoted(struct out *out, const char *text, size_t length)
     out->text[out->length++] = '"';
 }
 
-/* `"name":`; room for it as it stands is there already. */
-static void put_member_name(struct out *out, const char *name, size_t length)
+/* `"name":` copied and checked in one go, for what nearly every name is: short, ASCII, nothing to
+ * escape. False, with nothing written, for the others. */
+static bool put_short_name(struct out *out, const char *name)
 {
-    if (utf8_plain(name, length) != length) {
-        put_quoted(out, name, length);
-    } else {
-        char *at = out->text + out->length;
-        at[0] = '"';
-        memcpy(at + 1, name, length);
-        at[length + 1] = '"';
-        out->length += length + 2;
+    enum { SHORT_BYTES = 64 };
+    char *start = out->text + out->length, *at = start;
+    if (out->room - out->length <= SHORT_BYTES + 3)
+        return false;
+    *at++ = '"';
+    while (escapes[(unsigned char)*name] == 0 && (signed char)*name > 0) {
+        if (at - start > SHORT_BYTES)
+            return false;
+        *at++ = *name++;
     }
+    if (*name != '\0')
+        return false;
+    at[0] = '"';
+    at[1] = ':';
+    out->length += (size_t)(at + 2 - start);
+    return true;
 }
 
 /* The comma and the name before a value, and room for `room` bytes of it; false when the value is
  * not to be written. */
 static bool put_name(struct out *out, const char *name, size_t room)
 {
-    enum { PUNCTUATION_BYTES = 4 }; /* comma, quotes, colon */
     if (out->skipped > 0)
         return false;
     if (out->n_select > 0 && out->depth == 1 && name != NULL && !out_wants(out, name))
         return false;
-    size_t length = name == NULL ? 0 : strlen(name);
-    if (!reserve(out, length + PUNCTUATION_BYTES + room))
+    if (!reserve(out, 1 + room))
         return false;
     if (out->comma[out->depth])
         out->text[out->length++] = ',';
     out->comma[out->depth] = true;
     if (name == NULL)
         return true;
-    put_member_name(out, name, length);
-    if (!reserve(out, 1 + room)) /* the name may have grown by escapes */
-        return false;
-    out->text[out->length++] = ':';
-    return true;
+    if (!put_short_name(out, name)) {
+        put_quoted(out, name, strlen(name));
+        if (!reserve(out, 1))
+            return false;
+        out->text[out->length++] = ':';
+    }
+    return reserve(out, room);
 }
 
 static void begin(struct out *out, const char *name, char bracket)

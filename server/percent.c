@@ -62,9 +62,13 @@ bool percent_valid(const char *text)
 
 size_t percent_decode(char *text)
 {
-    size_t length = strlen(text), at = 0, out = 0;
+    size_t length = strlen(text), at, out;
+    const char *first = memchr(text, '%', length);
     char byte;
 
+    if (first == NULL)
+        return length;
+    at = out = (size_t)(first - text);
     while (percent_next(text, length, &at, &byte))
         text[out++] = byte;
     text[out] = '\0';
