@@ -39,6 +39,7 @@ struct build {
     const struct plan_cell *cell;
     double size;    /* the N the law reads, of the continuous optimum */
     double cost;    /* what is to be least, there */
+    bool unbeaten;  /* nothing built costs less */
     double penalty; /* of the best so far, which is: */
     double d_model, expert_hidden, layers, tokens, loss;
 };
@@ -119,6 +120,8 @@ static void try_layers(struct build *build, const struct frame *frame, double la
     double depth = log(layers / shape_layers(&build->model->shape, frame->d_model)) / depth_unit;
     double tokens, loss, cost, penalty;
 
+    if (build->unbeaten && depth * depth >= build->penalty)
+        return;
     if (served > limits->memory_bytes || n_active > limits->max_n_active ||
         n_total * limits->train_bytes_per_param > limits->train_memory_bytes)
         return;
@@ -169,23 +172,48 @@ static void try_frame(struct build *build, double d_model, double expert_hidden)
         try_layers(build, &frame, layers + 1);
 }
 
+static void try_width(struct build *build, double d_model, bool fine)
+{
+    const struct shape *shape = &build->model->shape;
+    double granularity = build->cell->granularity;
+    double hidden = architecture_expert_hidden(shape, d_model, granularity);
+    double other = shape->ffn_ratio * d_model / granularity > hidden ? 1 : -1;
+
+    try_frame(build, d_model, hidden);
+    if (fine && hidden + other * architecture_multiple(hidden) > 0)
+        try_frame(build, d_model, hidden + other * architecture_multiple(hidden));
+}
+
+/* From the goal outwards: what is near it is seldom beaten, and rules out most of the rest. */
 static void try_widths(struct build *build, double goal, bool fine)
 {
     double multiple = fine ? MULTIPLE_FINE : fmax(MULTIPLE, architecture_multiple(goal));
-    double factor = fine ? width_factor_wide : width_factor;
-    double granularity = build->cell->granularity, low;
+    double factor = fine ? width_factor_wide : width_factor, low, high, middle;
 
     while (goal * (factor - 1 / factor) / multiple > WIDTHS_MAX)
         multiple *= 2;
     low = fmax(multiple, multiple * ceil(goal / factor / multiple));
-    for (double d = low; d <= fmax(low, goal * factor); d += multiple) {
-        double hidden = architecture_expert_hidden(&build->model->shape, d, granularity);
-        double other = build->model->shape.ffn_ratio * d / granularity > hidden ? 1 : -1;
-
-        try_frame(build, d, hidden);
-        if (fine && hidden + other * architecture_multiple(hidden) > 0)
-            try_frame(build, d, hidden + other * architecture_multiple(hidden));
+    high = fmax(low, multiple * floor(goal * factor / multiple));
+    middle = fmax(low, fmin(high, multiple * round(goal / multiple)));
+    try_width(build, middle, fine);
+    for (double away = multiple; away <= high - low; away += multiple) {
+        if (middle - away >= low)
+            try_width(build, middle - away, fine);
+        if (middle + away <= high)
+            try_width(build, middle + away, fine);
     }
+}
+
+/* Whether the continuous configuration is the best of all with those limits, not of its shape only:
+ * the law and the compute read N_act alone, which a build may match with any depth. */
+static bool is_unbeaten(const struct plan_question *question, const struct plan_model *model,
+                        const struct plan_cell *cell, unsigned binding)
+{
+    unsigned by_shape = 1U << PLAN_LIMIT_MEMORY | 1U << PLAN_LIMIT_TRAIN_MEMORY;
+
+    return question->objective == PLAN_LEAST_LOSS && cell->unimodal &&
+           model->law->size_variable == LAW_N_ACTIVE &&
+           !(model->law->routing_flops && cell->experts > 1) && !(binding & by_shape);
 }
 
 void plan_build(const struct plan_question *question, const struct plan_model *model,
@@ -201,6 +229,7 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         .cost = question->objective == PLAN_LEAST_LOSS     ? c->loss
                 : question->objective == PLAN_LEAST_MEMORY ? c->memory_total_bytes
                                                            : c->train_flops + c->inference_flops,
+        .unbeaten = is_unbeaten(question, model, cell, c->binding),
     };
 
     configuration->has_architecture = false;
