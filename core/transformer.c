@@ -135,3 +135,24 @@ struct transformer_count transformer_count(const struct transformer *t,
     count_expansion(t, &c);
     return c;
 }
+
+struct transformer transformer_from_architecture(const struct architecture *architecture)
+{
+    const struct architecture *a = architecture;
+    bool dense = a->experts <= 1;
+
+    return (struct transformer){
+        .vocabulary = a->vocabulary,
+        .d_model = a->d_model,
+        .layers = a->layers,
+        .heads = a->heads,
+        .kv_heads = a->kv_heads,
+        .head_dim = a->head_dim,
+        .tied_embeddings = a->tied_embeddings,
+        .dense_hidden = dense ? a->expert_hidden * (1 + a->shared_experts) : 0,
+        .experts = dense ? 0 : a->experts,
+        .top_k = dense ? 0 : a->top_k,
+        .expert_hidden = dense ? 0 : a->expert_hidden,
+        .shared_hidden = dense ? 0 : a->expert_hidden * a->shared_experts,
+    };
+}

@@ -327,6 +327,29 @@ static void what_cannot_be_a_model_is_refused(void **state)
     assert_non_null(transformer_check(&config));
 }
 
+/* An exported architecture reads back to its own counts; norms and router come on top. */
+static void architectures_read_back_to_the_same_counts(void **state)
+{
+    const struct transformer_convention both = {true, true};
+
+    (void)state;
+    for (double experts = 1; experts <= 32; experts *= 4) {
+        for (double granularity = 1; granularity <= (experts > 1 ? 8 : 1); granularity *= 2) {
+            struct architecture a =
+                architecture_make(&shape_joint, 2048, 40, 6144 / granularity, experts, granularity);
+            struct transformer t = transformer_from_architecture(&a);
+            struct transformer_count c = transformer_count(&t, &both);
+
+            assert_null(transformer_check(&t));
+            assert_near(c.n_total - c.norms - c.router, a.n_total, 0);
+            assert_near(c.n_active - c.norms - c.router, a.n_active, 0);
+            assert_near(c.expansion, experts, 1e-15);
+            assert_near(c.granularity, granularity, 1e-15);
+            assert_near(c.kv_cache_elements * 100, architecture_kv_elements(&a, 100), 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +360,7 @@ int main(void)
         cmocka_unit_test(multi_token_prediction_is_counted_apart),
         cmocka_unit_test(conventions_differ_by_the_embeddings),
         cmocka_unit_test(every_other_layer_can_be_dense),
+        cmocka_unit_test(architectures_read_back_to_the_same_counts),
         cmocka_unit_test(what_cannot_be_a_model_is_refused),
     };
 
