@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 
 enum { GRID = 256, STEPS_MAX = 200 };
 
@@ -101,13 +102,17 @@ double plan_search_least(plan_search_function *f, const void *ctx, double low, d
 double plan_search_root(plan_search_function *f, const void *ctx, double inside, double f_inside,
                         double outside, double f_outside)
 {
+    double width = fabs(outside - inside);
     int side = 0;
 
     for (int i = 0; i < STEPS_MAX && fabs(outside - inside) > resolution(inside); i++) {
         double x = (inside * f_outside - outside * f_inside) / (f_outside - f_inside), value;
+        bool slow = i % 4 == 3 && fabs(outside - inside) > width / 4;
 
-        /* Every third step halves the bracket, whatever the secant thinks. */
-        if (!(x > fmin(inside, outside) && x < fmax(inside, outside)) || i % 3 == 2)
+        if (i % 4 == 3)
+            width = fabs(outside - inside);
+        /* The secant, unless it leaves the bracket or four steps of it have not quartered it. */
+        if (slow || !(x > fmin(inside, outside) && x < fmax(inside, outside)))
             x = inside + (outside - inside) / 2;
         if (x == inside || x == outside)
             break;
