@@ -5,24 +5,24 @@
 #include "server/handlers.h"
 
 /* Made by tools/embed. */
-extern const struct asset assets_begin[];
-extern const struct asset assets_end[];
+extern const struct asset assets[];
+extern const uint64_t assets_count;
 
 size_t asset_count(void)
 {
-    return (size_t)(assets_end - assets_begin);
+    return assets_count;
 }
 
 const struct asset *asset_at(size_t index)
 {
-    return &assets_begin[index];
+    return &assets[index];
 }
 
 const struct asset *asset_find(const char *path)
 {
-    for (const struct asset *asset = assets_begin; asset < assets_end; asset++)
-        if (strcmp(asset->path, path) == 0)
-            return asset;
+    for (size_t i = 0; i < assets_count; i++)
+        if (strcmp(assets[i].path, path) == 0)
+            return &assets[i];
     return NULL;
 }
 
