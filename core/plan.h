@@ -7,10 +7,18 @@
  *     N_total(d, E)·train_bytes_per_param                  <= train_memory
  *     D <= max_tokens,  N_act <= max_n_active,
  *     min_tokens_per_param <= D/N_act <= max_tokens_per_param
- * then the best (E, G) wins; ties within 1e-12 relative go to the smaller E, then G. d_model is
- * continuous; `architecture` (architecture.h) is the buildable second step. Coefficients whose
- * exponents are not well-signed (mu or nu >= 0) are answered by a global 1-D search over the whole
- * feasible interval and warned "ill_signed"; nothing loops or gives NaN.
+ * then the best (E, G) wins; ties within 1e-12 relative go to the smaller E, then G. E = 1 is
+ * always G = 1 without a router. d_model is continuous; `architecture` (architecture.h) is the
+ * buildable second step. The smallest model considered has one layer (d_model = shape.d_per_layer)
+ * and one token, or min_tokens_per_param; what even that breaks is infeasible.
+ *
+ * The other objectives look for the least training and inference compute, or the least serving
+ * memory, with loss <= target_loss under the same limits. Near-optimal sets and architectures are
+ * then judged under the optimum's own compute (or memory).
+ *
+ * Coefficients whose exponents are not well-signed (mu or nu >= 0, an amplitude of 0) are answered
+ * by a global 1-D search over the whole feasible interval and warned "ill_signed", tokens as few as
+ * allowed where they do not help; nothing loops or gives NaN.
  *
  * Pure: no allocation but the arena, no clock, no globals. Same question, same bits.
  */
@@ -153,7 +161,10 @@ struct plan_answer {
     struct plan_near_optimal *near_optimal; /* ascending loss */
     bool has_dense;
     struct plan_configuration dense;
-    double compute_multiplier; /* NAN when dense cannot reach the loss, or is unknown */
+    /* Compute that dense needs for the optimum's loss under the other limits, over the question's
+     * compute (without one, or for another objective, over the optimum's own). NAN when dense
+     * cannot reach the loss, or is unknown. */
+    double compute_multiplier;
     /* d objective/d limit at the optimum, E and G held (plan_price.h): loss per FLOP, byte, token
      * …; FLOPs or bytes per unit for the other objectives. 0 where the limit does not bind, NAN
      * where it is not set. */

@@ -30,6 +30,15 @@ static double *limit_at(struct plan_limits *limits, const struct limit_row *row)
     return (double *)(void *)((char *)limits + row->offset);
 }
 
+/* A value as it is shown: six digits, rounded so that whoever takes it at its word is answered. */
+static double shown(double value, bool upwards)
+{
+    double unit = pow(10, floor(log10(value)) - 5), digits = value / unit;
+
+    digits = upwards ? ceil(digits - 1e-9) : floor(digits + 1e-9);
+    return isfinite(unit) && unit > 0 ? digits * unit : value;
+}
+
 /* ---- Limits that leave no room for the smallest model -----------------------------------------
  */
 
@@ -59,15 +68,15 @@ static void refuse_smallest(const struct plan_cell *cell, unsigned broken, const
 
         if (broken & 1U << row->limit)
             err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER, plan_limit_name(row->limit), 0,
-                    "the least that would fit is %.6g %s: one layer, d_model %.6g, E = %.6g, %.6g "
-                    "tokens",
-                    used[row->limit], row->unit, cell->d_min, cell->experts,
+                    "the least that would fit is %.6g %s: one layer, d_model %.6g, E = %.6g, "
+                    "tokens %.6g",
+                    shown(used[row->limit], true), row->unit, cell->d_min, cell->experts,
                     plan_cell_tokens_least(cell, cell->d_min));
     }
     if (floor > 0)
         err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER,
                 plan_limit_name(PLAN_LIMIT_MIN_TOKENS_PER_PARAM), 0,
-                "the most that would fit is %.6g tokens per active parameter", floor);
+                "the most that would fit is %.6g tokens per active parameter", shown(floor, false));
 }
 
 /* ---- Limits that keep the loss above the target -----------------------------------------------
@@ -142,7 +151,8 @@ static void refuse_target(const struct plan_question *question, struct err *err)
         if (!isnan(value[k]))
             err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER, plan_limit_name(limit_table[k].limit), 0,
                     "the %s that would reach the target loss is %.6g %s",
-                    limit_table[k].is_floor ? "most" : "least", value[k], limit_table[k].unit);
+                    limit_table[k].is_floor ? "most" : "least",
+                    shown(value[k], !limit_table[k].is_floor), limit_table[k].unit);
 }
 
 /* -----------------------------------------------------------------------------------------------
