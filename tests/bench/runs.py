@@ -2,7 +2,9 @@
 import math
 import random
 
-HEADER = 'study,name,n_active,n_total,tokens,experts,granularity,loss,seed\n'
+# Every column the store fills for a run like these: it makes up the last four when they are left out.
+HEADER = ('study,name,n_active,n_total,tokens,experts,granularity,loss,seed,weight,final,excluded,'
+          'recorded_at\n')
 NOISE = 0.006  # of ln loss, as in arXiv 2502.05172
 NAME_DIGITS = 7
 
@@ -30,5 +32,5 @@ def csv(study, count, prefix='run'):
         tokens = n_active * math.exp(dice.uniform(0, 4.2))
         value = loss(n_active, tokens, experts) * math.exp(dice.gauss(0, NOISE))
         lines.append(f'{study},{prefix}-{number:0{NAME_DIGITS}},{n_active},{n_total},{tokens!r},'
-                     f'{experts},1,{value!r},{number}\n')
+                     f'{experts},1,{value!r},{number},1,true,false,2026-11-21T12:00:00Z\n')
     return ''.join(lines).encode()

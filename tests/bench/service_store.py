@@ -19,13 +19,14 @@ SECONDS = 3
 ROWS = 100000
 # A study whose id is digits: .import stores it as the integer that a key of a study would be.
 STUDY = '1'
-# The columns of the file, with the keys that moeplan keeps on its own table.
+# The columns of the file, which are those moeplan fills too, and the keys of moeplan's own table.
 IMPORT = '''
 .bail on
 PRAGMA synchronous = FULL;
 CREATE TABLE experiment (study INTEGER NOT NULL, name TEXT NOT NULL, n_active REAL NOT NULL,
     n_total REAL NOT NULL, tokens REAL NOT NULL, experts REAL NOT NULL, granularity REAL NOT NULL,
-    loss REAL NOT NULL, seed INTEGER NOT NULL, UNIQUE (name, study));
+    loss REAL NOT NULL, seed INTEGER NOT NULL, weight REAL NOT NULL, final TEXT NOT NULL,
+    excluded TEXT NOT NULL, recorded_at TEXT NOT NULL, UNIQUE (name, study));
 CREATE INDEX experiment_by_study ON experiment (study);
 .import --csv --skip 1 {file} experiment
 '''
