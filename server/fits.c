@@ -11,6 +11,7 @@
 #include "server/app.h"
 #include "server/fit_document.h"
 #include "server/handlers.h"
+#include "server/jobs.h"
 #include "server/page.h"
 #include "server/studies.h"
 #include "server/tables.h"
@@ -63,11 +64,36 @@ const struct field fits_list_fields[] = {
 };
 TABLE_IS(fits_list_fields, FITS_LIST_FIELDS);
 
-void fit_write(struct out *out, const struct fit_record *record)
+/* The members a finished document has, in its order. */
+static void write_document(struct out *out, const struct fit_record *record)
 {
     const char *name, *value;
     size_t at = 0, name_length, length;
 
+    while (fit_document_next(record, &at, &name, &name_length, &value, &length)) {
+        const char *member = answer_find_name(fit_members, name, name_length);
+
+        if (member != NULL)
+            out_raw(out, member, value, length);
+    }
+}
+
+/* Every member, null where a fit that found nothing has none. */
+static void write_remains(struct out *out, const struct fit_record *record)
+{
+    const char *value;
+    size_t length;
+
+    for (size_t i = FIRST_OF_DOCUMENT; fit_members[i] != NULL; i++) {
+        if (fit_document_member(record, fit_members[i], &value, &length))
+            out_raw(out, fit_members[i], value, length);
+        else
+            out_null(out, fit_members[i]);
+    }
+}
+
+void fit_write(struct out *out, const struct fit_record *record)
+{
     out_object_begin(out, NULL);
     out_integer(out, "id", record->id);
     out_text(out, "study", record->study);
@@ -79,15 +105,10 @@ void fit_write(struct out *out, const struct fit_record *record)
         out_time(out, "finished_at", record->finished_at_us);
     else
         out_null(out, "finished_at");
-    if (record->document == NULL || record->document_length == 0)
-        for (size_t i = FIRST_OF_DOCUMENT; fit_members[i] != NULL; i++)
-            out_null(out, fit_members[i]);
-    while (fit_document_next(record, &at, &name, &name_length, &value, &length)) {
-        const char *member = answer_find_name(fit_members, name, name_length);
-
-        if (member != NULL)
-            out_raw(out, member, value, length);
-    }
+    if (record->status == FIT_FINISHED)
+        write_document(out, record);
+    else
+        write_remains(out, record);
     out_object_end(out);
 }
 
@@ -223,6 +244,8 @@ enum err_code fits_delete(struct call *call)
     if (!answer_id(call->path_param[0], &id))
         return err_set(&call->err, ERR_FIT_NOT_FOUND, "there is no fit '%.100s'",
                        call->path_param[0]);
+    if (jobs_cancel(call->app->jobs, id)) /* it stays, as cancelled */
+        return answer_nothing(call);
     code = fit_delete(call->store, id, &call->err);
     if (code != ERR_OK)
         return code;

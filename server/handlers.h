@@ -42,11 +42,12 @@ enum err_code intake_post(struct call *call);
 enum err_code laws_list(struct call *call);
 enum err_code laws_read(struct call *call);
 
-/* fits.c, fits_post.c, residuals.c */
+/* fits.c, fits_post.c, fit_events.c, residuals.c */
 enum err_code fits_post(struct call *call);
 enum err_code fits_list(struct call *call);
 enum err_code fits_read(struct call *call);
 enum err_code fits_delete(struct call *call);
+enum err_code fits_events(struct call *call);
 enum err_code residuals_list(struct call *call);
 
 /* predict.c, plans.c, curves.c */

@@ -315,6 +315,8 @@ bool jobs_cancel(struct jobs *jobs, int64_t fit)
 {
     struct fit_watch *watch;
 
+    if (jobs == NULL)
+        return false;
     pthread_mutex_lock(&jobs->watch_lock);
     watch = find_watch(jobs, fit);
     if (watch != NULL)
@@ -327,6 +329,8 @@ bool jobs_look(struct jobs *jobs, int64_t fit, struct fit_watch *ret)
 {
     struct fit_watch *watch;
 
+    if (jobs == NULL)
+        return false;
     pthread_mutex_lock(&jobs->watch_lock);
     watch = find_watch(jobs, fit);
     if (watch != NULL)

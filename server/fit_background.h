@@ -1,0 +1,20 @@
+/* fit_background: fits nobody waits for. They run on the fit lane from a copy of the request, can
+ * be watched and cancelled by their id, and finish their record: finished, failed or cancelled.
+ * What is running when the process ends is found as interrupted at the next start.
+ */
+#ifndef MOEPLAN_SERVER_FIT_BACKGROUND_H
+#define MOEPLAN_SERVER_FIT_BACKGROUND_H
+
+#include "server/fitting.h"
+
+/* Whether the request prefers it (RFC 7240: respond-async among its preferences). */
+bool fit_background_wanted(const struct request *request);
+
+/* The record of a fit that runs: the row to store before it may start. */
+struct fit_record fit_background_record(struct call *call, const struct fitting *fitting);
+
+/* Starts the fit that call asks for, whose record is stored. Where there is no memory for that the
+ * record ends as failed. */
+enum err_code fit_background_start(struct call *call, const struct fit_record *begun);
+
+#endif

@@ -1,0 +1,206 @@
+#include "server/fitting.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/store.h"
+#include "server/app.h"
+#include "server/fit_document.h"
+#include "server/process.h"
+#include "server/studies.h"
+
+enum { RUNS_NAMED_MAX = 20 }; /* runs a refusal names; the rest are counted */
+
+static enum err_code no_memory(struct call *call)
+{
+    return err_set(&call->err, ERR_NO_MEMORY, "out of memory for the runs of the fit");
+}
+
+struct reading {
+    struct call *call;
+    struct fitting *fitting;
+    bool any_final, any_excluded; /* `where` says which */
+    size_t room;
+    size_t unreadable; /* runs without the n_total the law reads */
+};
+
+static bool take_run(void *ctx, const struct experiment *run)
+{
+    struct reading *reading = ctx;
+    struct fitting *fitting = reading->fitting;
+    const struct law *law = fitting->options.law;
+
+    if ((!run->final && !reading->any_final) || (run->excluded && !reading->any_excluded) ||
+        run->obs.weight == 0)
+        return true;
+    if (isnan(run->obs.n_total) && law_reads(law, LAW_N_TOTAL)) {
+        if (reading->unreadable++ < RUNS_NAMED_MAX)
+            err_add(&reading->call->err, ERR_UNSUPPORTED, ERR_AT_POINTER, "/where", 0,
+                    "run '%s' (%" PRId64 ") has no n_total, which law '%s' reads", run->name,
+                    run->id, law->name);
+        return true;
+    }
+    if (fitting->count == reading->room)
+        return false; /* stored since they were counted */
+    fitting->obs[fitting->count] = run->obs;
+    fitting->ids[fitting->count++] = run->id;
+    return true;
+}
+
+/* Copies the runs that count and the highest id they were chosen from. */
+enum err_code fitting_read_runs(struct call *call, struct fitting *fitting)
+{
+    const struct filter *where = &fitting->request.where;
+    struct reading reading = {.call = call,
+                              .fitting = fitting,
+                              .any_final = filter_names(where, "final"),
+                              .any_excluded = filter_names(where, "excluded")};
+    uint64_t count;
+    enum err_code code = experiment_high_water(call->store, fitting->study->id,
+                                               &fitting->last_experiment_id, &call->err);
+
+    if (code == ERR_OK)
+        code = experiment_count(call->store, fitting->study->id, &count, &call->err);
+    if (code != ERR_OK)
+        return code;
+    reading.room = (size_t)count;
+    fitting->obs = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->obs);
+    fitting->ids = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->ids);
+    if (fitting->obs == NULL || fitting->ids == NULL)
+        return no_memory(call);
+    code = experiment_each(call->store, fitting->study->id, where, 0, fitting->last_experiment_id,
+                           0, take_run, &reading, &call->err);
+    if (code == ERR_OK && reading.unreadable > 0)
+        code = err_set(&call->err, ERR_UNSUPPORTED,
+                       "%zu runs have no n_total, which law '%s' reads: add it, exclude them, or "
+                       "leave them out by `where`",
+                       reading.unreadable, fitting->options.law->name);
+    qsort(fitting->obs, fitting->count, sizeof *fitting->obs, obs_compare);
+    return code;
+}
+
+enum err_code fitting_prepare(struct call *call, struct fitting *fitting)
+{
+    enum err_code code = fit_request_read(call, &fitting->request, &fitting->options);
+
+    if (code != ERR_OK)
+        return code;
+    fitting->study = studies_find(call, fitting->request.study);
+    if (fitting->study == NULL)
+        return call->err.code;
+    return fitting_read_runs(call, fitting);
+}
+
+static bool watch_progress(void *ctx, const struct fit_progress *progress)
+{
+    struct call *call = ctx;
+    struct fitting *fitting = call->stage;
+    struct fit_progress so_far = fitting->watch->progress; /* written by this thread alone */
+
+    if (progress->draws > 0) { /* the search is over: what it found stays told */
+        so_far.draws_done = progress->draws_done;
+        so_far.draws = progress->draws;
+    } else {
+        so_far = *progress;
+    }
+    return jobs_progress(call->app->jobs, fitting->watch, &so_far);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double experts_of(const struct obs *obs)
+{
+    return obs->experts;
+}
+
+static double granularity_of(const struct obs *obs)
+{
+    return obs->granularity;
+}
+
+/* Distinct values of a variable over the runs, ascending; where there are more than ret has room
+ * for, FIT_LEVELS_MAX of them spread evenly, the ends included. */
+static size_t levels(struct call *call, const struct obs *obs, size_t count,
+                     double (*value)(const struct obs *), double *ret)
+{
+    double *all = arena_alloc(&call->arena, (count + 1) * sizeof *all);
+    size_t distinct = 0, kept;
+
+    if (all == NULL)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        all[i] = value(&obs[i]);
+    qsort(all, count, sizeof *all, compare_doubles);
+    for (size_t i = 0; i < count; i++)
+        if (distinct == 0 || all[distinct - 1] != all[i])
+            all[distinct++] = all[i];
+    kept = distinct < FIT_LEVELS_MAX ? distinct : FIT_LEVELS_MAX;
+    for (size_t i = 0; i < kept; i++)
+        ret[i] = all[kept == distinct ? i : i * (distinct - 1) / (kept - 1)];
+    return kept;
+}
+
+static enum err_code make_record(struct call *call, struct fitting *fitting)
+{
+    const struct fit_result *result = &fitting->result;
+    const struct fit_request *request = &fitting->request;
+    const struct law *law = fitting->options.law;
+    struct fit_record *record = &fitting->record;
+    const struct fit_facts facts = {
+        .request = request,
+        .options = &fitting->options,
+        .result = result,
+        .obs = fitting->obs,
+        .count = fitting->count,
+        .last_experiment_id = fitting->last_experiment_id,
+        .study = fitting->study,
+    };
+    struct out out;
+
+    *record = (struct fit_record){
+        .study = fitting->study->id,
+        .law = law->name,
+        .label = request->label,
+        .status = FIT_FINISHED,
+        .created_at_us = call->now_us,
+        .finished_at_us = process_wall_us(),
+        .plain =
+            request->where.n_terms == 0 && request->fixed.count == 0 && request->prior.count == 0,
+        .robust = fitting->options.robust,
+        .n_coefficients = law->n_coefficients,
+        .n_draws = result->n_draws,
+        .draws = result->draws,
+        .n_runs = fitting->count,
+        .runs = fitting->ids,
+    };
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        record->coefficient[i] = result->coefficient[i];
+        record->coefficient_name[i] = law->coefficients[i].name;
+    }
+    memcpy(record->range, result->range, sizeof record->range);
+    record->n_experts = levels(call, fitting->obs, fitting->count, experts_of, record->experts);
+    record->n_granularity =
+        levels(call, fitting->obs, fitting->count, granularity_of, record->granularity);
+    out_init(&out, &call->arena);
+    fit_document_write(&out, &facts);
+    return out_finish(&out, &record->document, &record->document_length, &call->err);
+}
+
+enum err_code fitting_compute(struct call *call, struct fitting *fitting)
+{
+    enum err_code code;
+
+    call->stage = fitting;
+    fitting->options.progress = fitting->watch != NULL ? watch_progress : NULL;
+    fitting->options.progress_ctx = call;
+    code = fit_run(&fitting->options, fitting->obs, fitting->count, &call->arena, &fitting->result,
+                   &call->err);
+    return code == ERR_OK ? make_record(call, fitting) : code;
+}

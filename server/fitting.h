@@ -1,0 +1,39 @@
+/* fitting: a fit from request to record, in the steps that lanes take apart.
+ *
+ * prepare reads (a reader's work), compute thinks (a fit thread's, nothing held), the caller
+ * stores. Everything lives in the call's arena: of a client's call, or of one made for the
+ * background.
+ */
+#ifndef MOEPLAN_SERVER_FITTING_H
+#define MOEPLAN_SERVER_FITTING_H
+
+#include "db/values.h"
+#include "server/call.h"
+#include "server/fit_request.h"
+#include "server/jobs.h"
+
+struct fitting {
+    struct fit_request request;
+    struct fit_options options;
+    const struct study *study;
+    int64_t last_experiment_id;
+    size_t count;
+    struct obs *obs;         /* in obs_compare order */
+    int64_t *ids;            /* in the store's order */
+    struct fit_watch *watch; /* told of progress; NULL: nobody watches */
+    struct fit_result result;
+    struct fit_record record; /* its id stays as it was: 0 */
+};
+
+/* Reads the runs that count by the request's study, `where` and law, sorted. request, options and
+ * study must be filled. ERR_UNSUPPORTED naming the runs that lack what the law reads. */
+enum err_code fitting_read_runs(struct call *call, struct fitting *fitting);
+
+/* Decodes call's body, finds the study, reads the runs. */
+enum err_code fitting_prepare(struct call *call, struct fitting *fitting);
+
+/* Fits and makes the record, with status FIT_FINISHED. Draws of the bootstrap are shared out over
+ * call->app->options.threads. The errors of fit_run. */
+enum err_code fitting_compute(struct call *call, struct fitting *fitting);
+
+#endif
