@@ -116,20 +116,19 @@ static bool solve_experts(struct work *work, size_t i, struct plan_cell *ret_cel
                           struct plan_point *ret_point)
 {
     const struct plan_question *question = work->question;
+    size_t n_granularity = question->experts[i] > 1 ? question->n_granularity : 1;
     bool any = false;
 
-    for (size_t j = 0; j < question->n_granularity; j++) {
+    for (size_t j = 0; j < n_granularity; j++) {
         struct plan_cell cell;
-        struct plan_point point = {.cost = NAN};
-        enum plan_outcome outcome = PLAN_NOTHING;
+        struct plan_point point = {.loss = NAN, .cost = NAN};
+        enum plan_outcome outcome;
 
-        if (j == 0 || question->experts[i] > 1) {
-            plan_cell_init(&cell, &question->model, &question->limits, question->experts[i],
-                           question->granularity[j]);
-            outcome = plan_least(&cell, question->objective, question->target_loss, &point);
-            work->ill_signed = work->ill_signed || !cell.well_signed;
-            work->endless = work->endless || outcome == PLAN_ENDLESS;
-        }
+        plan_cell_init(&cell, &question->model, &question->limits, question->experts[i],
+                       question->granularity[j]);
+        outcome = plan_least(&cell, question->objective, question->target_loss, &point);
+        work->ill_signed = work->ill_signed || !cell.well_signed;
+        work->endless = work->endless || outcome == PLAN_ENDLESS;
         if (work->point)
             work->point[i * question->n_granularity + j] = point;
         if (j == 0)

@@ -13,8 +13,8 @@
  * and one token, or min_tokens_per_param; what even that breaks is infeasible.
  *
  * The other objectives look for the least training and inference compute, or the least serving
- * memory, with loss <= target_loss under the same limits. Near-optimal sets and architectures are
- * then judged under the optimum's own compute (or memory).
+ * memory, with loss <= target_loss under the same limits. Near-optimal sets are then taken under
+ * the optimum's own compute (or memory); architectures reach the target themselves.
  *
  * Coefficients whose exponents are not well-signed (mu or nu >= 0, an amplitude of 0) are answered
  * by a global 1-D search over the whole feasible interval and warned "ill_signed", tokens as few as

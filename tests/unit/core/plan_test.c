@@ -436,6 +436,24 @@ static void near_optimal_ranges_end_where_the_loss_passes_the_slack(void **state
     }
 }
 
+static void what_does_not_fit_is_not_near_optimal(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plan_question question = question_of("joint-2025");
+
+    question.limits.compute_flops = 1e22;
+    question.limits.memory_bytes = 15e6; /* E = 32 does not fit */
+    question.slack = 10;
+    question.parts = PLAN_NEAR_OPTIMAL;
+    solve(fixture, &question);
+    assert_int_equal(fixture->answer.n_near_optimal, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(fixture->answer.near_optimal[i].experts < 32);
+        assert_true(fixture->answer.near_optimal[i].n_active[0] > 0);
+        assert_true(fixture->answer.near_optimal[i].loss >= fixture->answer.optimum.loss);
+    }
+}
+
 static void compute_multiplier_buys_dense_the_same_loss(void **state)
 {
     struct fixture *fixture = *state;
@@ -803,6 +821,7 @@ int main(void)
         cmocka_unit_test(candidates_are_the_best_of_each_expert_count),
         cmocka_unit_test(a_candidate_that_does_not_fit_says_what_it_would_take),
         cmocka_unit_test(near_optimal_ranges_end_where_the_loss_passes_the_slack),
+        cmocka_unit_test(what_does_not_fit_is_not_near_optimal),
         cmocka_unit_test(compute_multiplier_buys_dense_the_same_loss),
         cmocka_unit_test(compute_multiplier_of_a_dense_optimum_is_one),
         cmocka_unit_test(compute_multiplier_is_absent_when_dense_cannot_reach_the_loss),
