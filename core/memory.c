@@ -58,7 +58,7 @@ void memory_serving(const struct transformer_count *count, double bytes_per_para
  * up and their product. A routed token is copied to each of its experts (top_k·d). */
 double memory_activation_bytes(const struct transformer *t, bool has_experts)
 {
-    double head = t->head_dim, value = t->head_dim, keys = t->kv_heads;
+    double head = t->head_dim, value = head, keys = t->kv_heads;
     double hidden = t->dense_hidden, copies = 0;
 
     if (t->kv_lora_rank > 0) {
