@@ -12,7 +12,11 @@ void csv_init(struct csv *csv, char *text, size_t length)
         text += 3;
         length -= 3;
     }
-    *csv = (struct csv){.at = text, .end = text + length};
+    *csv = (struct csv){
+        .at = text,
+        .end = text + length,
+        .clean = memchr(text, '\0', length) == NULL && utf8_valid(text, length) == length,
+    };
 }
 
 static enum err_code fail(const struct csv *csv, struct err *err, const char *detail)
@@ -83,9 +87,9 @@ static enum err_code read_row(struct csv *csv, struct csv_cell *cells, size_t *r
         enum err_code code = quoted ? read_quoted(csv, cell, err) : read_plain(csv, cell, err);
         if (code != ERR_OK)
             return code;
-        if (memchr(cell->text, '\0', cell->length) != NULL)
+        if (!csv->clean && memchr(cell->text, '\0', cell->length) != NULL)
             return fail(csv, err, "there is a NUL in a cell");
-        if (utf8_valid(cell->text, cell->length) != cell->length)
+        if (!csv->clean && utf8_valid(cell->text, cell->length) != cell->length)
             return fail(csv, err, "the text is not valid UTF-8");
         if (csv->at == csv->end || *csv->at != ',')
             break;

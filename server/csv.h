@@ -27,6 +27,7 @@ struct csv {
     char *at, *end;
     uint64_t row; /* of the last row read; 0 is the header; blank lines do not count */
     bool started;
+    bool clean; /* no NUL and no bad UTF-8 anywhere: cells need not be looked at one by one */
 };
 
 /* text[length] must be writable too: the last cell may need its terminator there. */
