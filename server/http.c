@@ -98,7 +98,7 @@ static enum err_code bind_all(struct http *http, struct err *err)
 {
     const char *text = http->app->options.listen;
     struct sockaddr_storage address;
-    socklen_t length;
+    socklen_t length = 0;
     enum err_code code = resolve(&http->app->options, &address, &length, err);
     int probe = -1;
 

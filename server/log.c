@@ -53,7 +53,8 @@ static void append_escaped(struct log_line *line, const char *value)
             escaped[1] = *value;
             append(line, escaped, 2);
         } else if ((unsigned char)*value < 0x20 || *value == 0x7F) {
-            append(line, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", *value));
+            snprintf(escaped, sizeof escaped, "\\u%04x", *value);
+            append(line, escaped, strlen(escaped));
         } else {
             append(line, value, length);
         }
@@ -79,6 +80,7 @@ void log_begin(struct log_line *line, const struct log *log, enum log_level leve
 {
     struct timespec now;
     char time[INSTANT_BYTES];
+    size_t length;
 
     line->log = log != NULL && level >= log->level ? log : NULL;
     line->length = 0;
@@ -86,7 +88,8 @@ void log_begin(struct log_line *line, const struct log *log, enum log_level leve
         return;
     clock_gettime(CLOCK_REALTIME, &now);
     append(line, "{\"time\":\"", 9);
-    append(line, time, instant_write((int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, time));
+    length = instant_write((int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, time);
+    append(line, time, length);
     append(line, "\"", 1);
     log_text(line, "level", level_names[level]);
     log_text(line, "message", message);

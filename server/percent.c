@@ -19,6 +19,7 @@ static int hex_digit(char c)
 bool percent_next(const char *text, size_t length, size_t *at, char *ret_byte)
 {
     size_t i = *at;
+    int high, low;
 
     if (i >= length)
         return false;
@@ -27,9 +28,13 @@ bool percent_next(const char *text, size_t length, size_t *at, char *ret_byte)
         *at = i + 1;
         return true;
     }
-    if (length - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
+    if (length - i < 3)
         return false;
-    *ret_byte = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+    high = hex_digit(text[i + 1]);
+    low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0)
+        return false;
+    *ret_byte = (char)(high * 16 + low);
     *at = i + 3;
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,12 +26,12 @@ struct process_usage process_usage(void)
     struct rusage times;
     struct rlimit files;
     FILE *file = fopen("/proc/self/statm", "re");
-    long long pages[2];
+    char line[128], *rest;
 
     if (file != NULL) {
-        if (fscanf(file, "%lld %lld", &pages[0], &pages[1]) == 2) {
-            usage.virtual_bytes = pages[0] * sysconf(_SC_PAGESIZE);
-            usage.resident_bytes = pages[1] * sysconf(_SC_PAGESIZE);
+        if (fgets(line, sizeof line, file) != NULL) {
+            usage.virtual_bytes = strtoll(line, &rest, 10) * sysconf(_SC_PAGESIZE);
+            usage.resident_bytes = strtoll(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
         }
         fclose(file);
     }

