@@ -107,9 +107,10 @@ void log_text(struct log_line *line, const char *name, const char *value)
 void log_integer(struct log_line *line, const char *name, int64_t value)
 {
     char text[NUMBER_BYTES];
+    size_t length = number_write_integer(value, text);
 
-    if (begin_member(line, name, sizeof text))
-        append(line, text, number_write_integer(value, text));
+    if (begin_member(line, name, length))
+        append(line, text, length);
 }
 
 void log_end(struct log_line *line)
