@@ -18,6 +18,8 @@ static enum err_code decode_fixed(const struct json *value, const char *pointer,
                                   struct arena *arena, struct err *err);
 static enum err_code decode_free(const struct json *value, const char *pointer, void *target,
                                  struct arena *arena, struct err *err);
+static enum err_code decode_laws(const struct json *value, const char *pointer, void *target,
+                                 struct arena *arena, struct err *err);
 static enum err_code decode_prior(const struct json *value, const char *pointer, void *target,
                                   struct arena *arena, struct err *err);
 static enum err_code decode_holdout(const struct json *value, const char *pointer, void *target,
@@ -25,14 +27,16 @@ static enum err_code decode_holdout(const struct json *value, const char *pointe
 
 #define AT(member) offsetof(struct fit_request, member)
 
-const struct field fit_fields[] = {
-    STUDY_FIELD(struct fit_request, study),
-    {.name = "law",
-     .kind = FIELD_TEXT,
-     .offset = AT(law),
+/* Rows of a comparison alone, of both, of a fit alone. */
+const struct field fit_request_fields[] = {
+    {.name = "laws",
+     .kind = FIELD_CUSTOM,
+     .offset = AT(laws),
      .required = true,
-     .max = 64,
-     .help = "The law to fit; see /v1/laws."},
+     .schema = "LawNames",
+     .custom = decode_laws,
+     .help = "The laws to compare; see /v1/laws."},
+    STUDY_FIELD(struct fit_request, study),
     {.name = "loss",
      .kind = FIELD_CHOICE,
      .offset = AT(loss),
@@ -104,13 +108,19 @@ const struct field fit_fields[] = {
      .max = LEVEL_MAX,
      .fallback = "0.9",
      .help = "The share of cases the intervals are to cover."},
+    {.name = "law",
+     .kind = FIELD_TEXT,
+     .offset = AT(law),
+     .required = true,
+     .max = 64,
+     .help = "The law to fit; see /v1/laws."},
     {.name = "label",
      .kind = FIELD_TEXT,
      .offset = AT(label),
      .max = LABEL_MAX_BYTES,
      .help = "A name for people."},
 };
-TABLE_IS(fit_fields, FIT_FIELDS);
+TABLE_IS(fit_request_fields, FIT_REQUEST_COMPARE_ONLY + FIT_FIELDS);
 
 static enum err_code refuse_kind(const struct json *value, const char *pointer,
                                  const char *expected, struct err *err)
@@ -273,10 +283,53 @@ static enum err_code decode_holdout(const struct json *value, const char *pointe
     return ERR_OK;
 }
 
+/* Whether a law stands in the list already. */
+static bool law_is_listed(const struct fit_request_laws *laws, const struct law *law)
+{
+    for (size_t i = 0; i < laws->count; i++)
+        if (laws->items[i] == law)
+            return true;
+    return false;
+}
+
+static enum err_code decode_laws(const struct json *value, const char *pointer, void *target,
+                                 struct arena *arena, struct err *err)
+{
+    struct fit_request_laws laws = {.count = 0};
+    enum err_code code = ERR_OK;
+    size_t index = 0;
+
+    if (json_kind(value) != JSON_ARRAY)
+        return refuse_kind(value, pointer, "an array of names of laws", err);
+    for (const struct json *item = json_first(value); item != NULL; item = json_next(item)) {
+        const char *at = json_pointer_index(arena, pointer, index++);
+        const struct law *law = NULL;
+
+        if (at == NULL)
+            return err_set(err, ERR_NO_MEMORY, "out of memory for the request");
+        if (json_kind(item) == JSON_TEXT)
+            law = law_find(json_text(item));
+        if (json_kind(item) != JSON_TEXT)
+            code = refuse_kind(item, at, "the name of a law", err);
+        else if (law == NULL)
+            code = err_add(err, ERR_INVALID, ERR_AT_POINTER, at, 0, "there is no law '%.64s'",
+                           json_text(item));
+        else if (law_is_listed(&laws, law))
+            code = err_add(err, ERR_INVALID, ERR_AT_POINTER, at, 0, "is listed twice");
+        else if (laws.count < FIT_REQUEST_LAWS_MAX)
+            laws.items[laws.count++] = law;
+    }
+    if (index == 0)
+        code = err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "must name a law");
+    *(struct fit_request_laws *)target = laws;
+    return code;
+}
+
 /* What the law makes of the coefficients that were named. */
 struct judge {
     struct call *call;
     const struct law *law;
+    bool lenient; /* names of other laws' coefficients are passed over */
 };
 
 static const char *pointer_of(const struct judge *judge, const char *member, const char *name)
@@ -293,7 +346,7 @@ static size_t find_coefficient(const struct judge *judge, const char *name, cons
 {
     size_t index = law_coefficient_index(judge->law, name);
 
-    if (index == judge->law->n_coefficients)
+    if (index == judge->law->n_coefficients && !judge->lenient)
         err_add(&judge->call->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
                 "law '%s' has no such coefficient", judge->law->name);
     return index;
@@ -349,6 +402,8 @@ static void judge_free(const struct judge *judge, const struct fit_request *requ
 
         if (pointer == NULL)
             pointer = "/free";
+        if (index == judge->law->n_coefficients && judge->lenient)
+            continue;
         if (index == judge->law->n_coefficients)
             err_add(&judge->call->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
                     "law '%s' has no coefficient '%.100s'", judge->law->name, name);
@@ -399,38 +454,82 @@ static struct fit_options plain_options(const struct law *law, const struct fit_
     return options;
 }
 
-static enum err_code judge_request(struct call *call, const struct fit_request *request,
-                                   struct fit_options *ret_options)
+static void judge_request(struct call *call, const struct law *law, bool lenient,
+                          const struct fit_request *request, struct fit_options *ret_options)
 {
-    struct judge judge = {.call = call, .law = law_find(request->law)};
+    struct judge judge = {.call = call, .law = law, .lenient = lenient};
 
-    if (judge.law == NULL)
-        return call->err.code != ERR_OK ? call->err.code
-                                        : err_set(&call->err, ERR_LAW_NOT_FOUND,
-                                                  "there is no law '%.64s'", request->law);
-    *ret_options = plain_options(judge.law, request);
-    if (!isnan(request->delta) && request->loss != ROBUST_HUBER)
-        err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/delta", 0, "is for the huber loss only");
+    *ret_options = plain_options(law, request);
     judge_fixed(&judge, request, ret_options);
     judge_free(&judge, request, ret_options);
     judge_prior(&judge, request, ret_options);
-    return call->err.code;
+}
+
+static const struct fit_request nothing_asked = {
+    .loss = ROBUST_HUBER, .delta = NAN, .starts = FIT_STARTS_DEFAULT, .level = LEVEL_DEFAULT};
+
+/* Decodes the body; faults go to call->err. */
+static struct fit_request read_body(struct call *call)
+{
+    struct fit_request request = nothing_asked;
+    struct json *root = NULL;
+
+    if (answer_json(call, &root) == ERR_OK)
+        answer_decode(call, root, &request);
+    json_release(root);
+    if (!isnan(request.delta) && request.loss != ROBUST_HUBER)
+        err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/delta", 0, "is for the huber loss only");
+    return request;
 }
 
 enum err_code fit_request_read(struct call *call, struct fit_request *ret_request,
                                struct fit_options *ret_options)
 {
-    struct fit_request request = {
-        .loss = ROBUST_HUBER, .delta = NAN, .starts = FIT_STARTS_DEFAULT, .level = LEVEL_DEFAULT};
-    struct json *root = NULL;
+    const struct law *law;
 
-    if (answer_json(call, &root) == ERR_OK) {
-        answer_decode(call, root, &request);
-        if (request.law != NULL)
-            judge_request(call, &request, ret_options);
-    }
-    json_release(root);
-    *ret_request = request;
+    *ret_request = read_body(call);
+    if (ret_request->law == NULL)
+        return call->err.code;
+    law = law_find(ret_request->law);
+    if (law != NULL)
+        judge_request(call, law, false, ret_request, ret_options);
+    else if (call->err.code == ERR_OK)
+        err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", ret_request->law);
+    return call->err.code;
+}
+
+/* Refuses a coefficient that none of the laws has. */
+static void refuse_stranger(struct call *call, const struct fit_request *request, const char *name,
+                            const char *pointer)
+{
+    for (size_t i = 0; i < request->laws.count; i++)
+        if (law_coefficient_index(request->laws.items[i], name) <
+            request->laws.items[i]->n_coefficients)
+            return;
+    err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, pointer != NULL ? pointer : "", 0,
+            "none of the laws has a coefficient '%.100s'", name);
+}
+
+enum err_code fit_request_read_compare(struct call *call, struct fit_request *ret_request,
+                                       struct fit_options *ret_options)
+{
+    const struct fit_request *request = ret_request;
+    struct judge judge = {.call = call};
+
+    *ret_request = read_body(call);
+    if (request->laws.count == 0)
+        return call->err.code;
+    for (size_t i = 0; i < request->laws.count; i++)
+        judge_request(call, request->laws.items[i], true, request, &ret_options[i]);
+    for (size_t i = 0; i < request->fixed.count; i++)
+        refuse_stranger(call, request, request->fixed.items[i].name,
+                        pointer_of(&judge, "fixed", request->fixed.items[i].name));
+    for (size_t i = 0; i < request->free.count; i++)
+        refuse_stranger(call, request, request->free.items[i].name,
+                        arena_printf(&call->arena, "/free/%zu", i));
+    for (size_t i = 0; i < request->prior.count; i++)
+        refuse_stranger(call, request, request->prior.items[i].name,
+                        pointer_of(&judge, "prior", request->prior.items[i].name));
     return call->err.code;
 }
 

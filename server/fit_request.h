@@ -1,4 +1,4 @@
-/* fit_request: the body of POST /v1/fits, and the options it comes to.
+/* fit_request: the bodies of POST /v1/fits and /v1/compare, and the options they come to.
  *
  * Decoding is strict and reports every fault; what depends on the law is judged once the law is
  * known. Memory is the arena's.
@@ -23,10 +23,18 @@ struct fit_request_list {
     struct fit_request_value *items;
 };
 
+enum { FIT_REQUEST_LAWS_MAX = 16 };
+
+struct fit_request_laws {
+    size_t count;
+    const struct law *items[FIT_REQUEST_LAWS_MAX];
+};
+
 struct fit_request {
     const char *study, *law, *label;
-    int loss;     /* enum robust_kind */
-    double delta; /* NAN when not given */
+    struct fit_request_laws laws; /* of a comparison, which has no law of its own */
+    int loss;                     /* enum robust_kind */
+    double delta;                 /* NAN when not given */
     int64_t starts, seed, bootstrap;
     struct filter where;
     struct fit_request_list fixed, prior, free;
@@ -38,6 +46,11 @@ struct fit_request {
  * ERR_LAW_NOT_FOUND. */
 enum err_code fit_request_read(struct call *call, struct fit_request *ret_request,
                                struct fit_options *ret_options);
+
+/* The same of a comparison: options for each of laws.items. A coefficient is named for the laws
+ * that have it; one that none has is refused. */
+enum err_code fit_request_read_compare(struct call *call, struct fit_request *ret_request,
+                                       struct fit_options *ret_options);
 
 /* The member `options`: everything, defaults included, as a request could say it again. fixed are
  * the coefficients that were not free, pins among them. */

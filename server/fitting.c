@@ -35,7 +35,7 @@ static bool take_run(void *ctx, const struct experiment *run)
     if ((!run->final && !reading->any_final) || (run->excluded && !reading->any_excluded) ||
         run->obs.weight == 0)
         return true;
-    if (isnan(run->obs.n_total) && law_reads(law, LAW_N_TOTAL)) {
+    if (law != NULL && isnan(run->obs.n_total) && law_reads(law, LAW_N_TOTAL)) {
         if (reading->unreadable++ < RUNS_NAMED_MAX)
             err_add(&reading->call->err, ERR_UNSUPPORTED, ERR_AT_POINTER, "/where", 0,
                     "run '%s' (%" PRId64 ") has no n_total, which law '%s' reads", run->name,
@@ -79,6 +79,21 @@ enum err_code fitting_read_runs(struct call *call, struct fitting *fitting)
                        reading.unreadable, fitting->options.law->name);
     qsort(fitting->obs, fitting->count, sizeof *fitting->obs, obs_compare);
     return code;
+}
+
+enum err_code fitting_check_runs(struct call *call, const struct fitting *fitting)
+{
+    const struct law *law = fitting->options.law;
+    size_t unreadable = 0;
+
+    for (size_t i = 0; i < fitting->count && law_reads(law, LAW_N_TOTAL); i++)
+        unreadable += isnan(fitting->obs[i].n_total) ? 1 : 0;
+    return unreadable == 0
+               ? ERR_OK
+               : err_set(
+                     &call->err, ERR_UNSUPPORTED,
+                     "%zu runs have no n_total, which law '%s' reads: leave them out by `where`",
+                     unreadable, law->name);
 }
 
 enum err_code fitting_prepare(struct call *call, struct fitting *fitting)

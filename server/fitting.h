@@ -25,9 +25,13 @@ struct fitting {
     struct fit_record record; /* its id stays as it was: 0 */
 };
 
-/* Reads the runs that count by the request's study, `where` and law, sorted. request, options and
- * study must be filled. ERR_UNSUPPORTED naming the runs that lack what the law reads. */
+/* Reads the runs that count by the request's study and `where`, sorted. request and study must be
+ * filled. With options.law, ERR_UNSUPPORTED names the runs that lack what it reads; without one
+ * (NULL) fitting_check_runs is left to do so for each law. */
 enum err_code fitting_read_runs(struct call *call, struct fitting *fitting);
+
+/* ERR_UNSUPPORTED when runs lack what options.law reads. */
+enum err_code fitting_check_runs(struct call *call, const struct fitting *fitting);
 
 /* Decodes call's body, finds the study, reads the runs. */
 enum err_code fitting_prepare(struct call *call, struct fitting *fitting);

@@ -250,7 +250,7 @@ static const struct route routes[] = {
         .operation = "createFit",
         .help = "Fits a law to a study's runs. With `Prefer: respond-async` the answer is 202 and "
                 "the fit is running.",
-        .body = fit_fields,
+        .body = fit_request_fields + FIT_REQUEST_COMPARE_ONLY,
         .n_body = FIT_FIELDS,
         .body_types = "application/json",
         .reply_schema = "Fit",
@@ -303,6 +303,21 @@ static const struct route routes[] = {
         .reply_schema = "ResidualPage",
         .reply_types = "text/csv",
         .statuses = "200,304,400,404,406,409,422,503",
+    },
+
+    {
+        .method = METHOD_POST,
+        .path = "/v1/compare",
+        .lane = LANE_READER,
+        .scope = SCOPE_READ,
+        .handler = compare_post,
+        .operation = "compareLaws",
+        .help = "Laws side by side on the same runs, ranked by AICc and by held-out error.",
+        .body = fit_request_fields,
+        .n_body = COMPARE_FIELDS,
+        .body_types = "application/json",
+        .reply_schema = "Comparison",
+        .statuses = "200,400,404,413,415,422,429,503",
     },
 
     /* Answers */

@@ -17,7 +17,12 @@ enum {
     STUDY_FIELDS = 7,
     LAWS_LIST_FIELDS = 3,
     FITS_LIST_FIELDS = 5,
-    FIT_FIELDS = 14,
+    /* fit_request_fields: rows of comparisons, then of both, then of fits. */
+    FIT_REQUEST_COMPARE_ONLY = 1,
+    FIT_REQUEST_SHARED = 12,
+    FIT_REQUEST_FIT_ONLY = 2,
+    FIT_FIELDS = FIT_REQUEST_SHARED + FIT_REQUEST_FIT_ONLY,
+    COMPARE_FIELDS = FIT_REQUEST_COMPARE_ONLY + FIT_REQUEST_SHARED,
     RESIDUALS_FIELDS = 4,
     EXPERIMENT_FIELDS = 20,
     EXPERIMENTS_LIST_FIELDS = 5,
@@ -35,7 +40,7 @@ enum {
 extern const struct field studies_list_fields[], studies_delete_fields[], study_fields[],
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
-extern const struct field fits_list_fields[], fit_fields[], residuals_fields[];
+extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[];
 extern const struct field laws_list_fields[], predict_fields[], predict_body_fields[],
     question_fields[];
 

@@ -1,0 +1,264 @@
+/* compare: POST /v1/compare: several laws side by side on the same runs. Nothing is stored.
+ *
+ * Ranked by AICc, and by the held-out error where there is one; a law whose AICc does not exist
+ * (runs <= free coefficients + 2) or that could not be fitted is shown without a rank. */
+#include <math.h>
+#include <string.h>
+
+#include "server/answer.h"
+#include "server/app.h"
+#include "server/fit_document.h"
+#include "server/fits.h"
+#include "server/fitting.h"
+#include "server/handlers.h"
+#include "server/studies.h"
+
+struct contender {
+    struct fitting fitting;
+    enum err_code code; /* why there is no fit */
+    struct err err;
+    double aicc, bic, holdout; /* NAN where there is none; holdout: rmse_log of the runs held out */
+};
+
+struct comparison {
+    struct fitting runs; /* request, study and runs, of no law in particular */
+    size_t count;
+    struct contender *contenders;
+};
+
+static enum err_code fit_all(struct call *call);
+
+static enum err_code no_memory(struct call *call)
+{
+    return err_set(&call->err, ERR_NO_MEMORY, "out of memory for the comparison");
+}
+
+enum err_code compare_post(struct call *call)
+{
+    struct comparison *comparison = arena_calloc(&call->arena, 1, sizeof *comparison);
+    struct fit_options options[FIT_REQUEST_LAWS_MAX];
+    struct fitting *runs;
+    enum err_code code;
+
+    if (comparison == NULL)
+        return no_memory(call);
+    runs = &comparison->runs;
+    code = fit_request_read_compare(call, &runs->request, options);
+    if (code != ERR_OK)
+        return code;
+    runs->study = studies_find(call, runs->request.study);
+    if (runs->study == NULL)
+        return call->err.code;
+    code = fitting_read_runs(call, runs);
+    if (code != ERR_OK)
+        return code;
+    comparison->count = runs->request.laws.count;
+    comparison->contenders =
+        arena_calloc(&call->arena, comparison->count, sizeof *comparison->contenders);
+    if (comparison->contenders == NULL)
+        return no_memory(call);
+    for (size_t i = 0; i < comparison->count; i++) {
+        comparison->contenders[i].fitting = *runs;
+        comparison->contenders[i].fitting.options = options[i];
+    }
+    call->stage = comparison;
+    call_continue(call, LANE_FIT, fit_all);
+    return ERR_OK;
+}
+
+/* Fits one law; what is wrong with it is kept, and the call goes on. Only the end of the service
+ * and of the memory are the call's own errors. */
+static enum err_code fit_one(struct call *call, struct contender *contender)
+{
+    struct fitting *fitting = &contender->fitting;
+
+    contender->aicc = contender->bic = contender->holdout = NAN;
+    contender->code = fitting_check_runs(call, fitting);
+    if (contender->code == ERR_OK)
+        contender->code = fitting_compute(call, fitting);
+    if (contender->code == ERR_CANCELLED)
+        return err_set(&call->err, ERR_UNAVAILABLE, "the service is ending");
+    if (contender->code == ERR_NO_MEMORY)
+        return contender->code;
+    contender->err = call->err;
+    err_init(&call->err, &call->arena);
+    if (contender->code != ERR_OK)
+        return ERR_OK;
+    contender->aicc = fitting->result.aicc;
+    contender->bic = isnan(contender->aicc) ? NAN : fitting->result.bic;
+    if (fitting->result.holdout.points > 0)
+        contender->holdout = fitting->result.holdout.rmse_log;
+    return ERR_OK;
+}
+
+/* 1 for the least value; 0 where there is none. Equal values share a rank. */
+static int64_t rank(const struct comparison *comparison, size_t index,
+                    double (*value)(const struct contender *))
+{
+    double own = value(&comparison->contenders[index]);
+    int64_t better = 0;
+
+    if (!isfinite(own))
+        return 0;
+    for (size_t i = 0; i < comparison->count; i++)
+        better += value(&comparison->contenders[i]) < own;
+    return better + 1;
+}
+
+static double aicc_of(const struct contender *contender)
+{
+    return contender->aicc;
+}
+
+static double bic_of(const struct contender *contender)
+{
+    return contender->bic;
+}
+
+static double holdout_of(const struct contender *contender)
+{
+    return contender->holdout;
+}
+
+static double least(const struct comparison *comparison, double (*value)(const struct contender *))
+{
+    double best = NAN;
+
+    for (size_t i = 0; i < comparison->count; i++)
+        best = fmin(best, value(&comparison->contenders[i]));
+    return best;
+}
+
+static void write_rank(struct out *out, const char *name, int64_t place)
+{
+    if (place > 0)
+        out_integer(out, name, place);
+    else
+        out_null(out, name);
+}
+
+static void write_error(struct out *out, const struct contender *contender)
+{
+    if (contender->code == ERR_OK) {
+        out_null(out, "error");
+        return;
+    }
+    out_object_begin(out, "error");
+    out_text(out, "code", err_name(contender->code));
+    out_text(out, "detail", contender->err.detail);
+    out_array_begin(out, "errors");
+    for (const struct err_field *field = contender->err.first; field != NULL; field = field->next) {
+        out_object_begin(out, NULL);
+        out_text(out, "pointer", field->name);
+        out_text(out, "detail", field->detail);
+        out_object_end(out);
+    }
+    out_array_end(out);
+    out_object_end(out);
+}
+
+/* The fit's members from `options` on. */
+static void write_fit(struct out *out, const struct contender *contender)
+{
+    const char *name, *value;
+    size_t at = 0, name_length, length;
+
+    if (contender->code != ERR_OK) {
+        out_null(out, "fit");
+        return;
+    }
+    out_object_begin(out, "fit");
+    while (
+        fit_document_next(&contender->fitting.record, &at, &name, &name_length, &value, &length)) {
+        const char *member = answer_find_name(fit_members, name, name_length);
+
+        if (member != NULL)
+            out_raw(out, member, value, length);
+    }
+    out_object_end(out);
+}
+
+static void write_law(struct out *out, const struct comparison *comparison, size_t index)
+{
+    const struct contender *contender = &comparison->contenders[index];
+
+    out_object_begin(out, NULL);
+    out_text(out, "law", contender->fitting.options.law->name);
+    write_rank(out, "rank", rank(comparison, index, aicc_of));
+    write_rank(out, "rank_holdout", rank(comparison, index, holdout_of));
+    out_number(out, "delta_aicc", contender->aicc - least(comparison, aicc_of));
+    out_number(out, "delta_bic", contender->bic - least(comparison, bic_of));
+    write_error(out, contender);
+    write_fit(out, contender);
+    out_object_end(out);
+}
+
+static void write_warnings(struct out *out, const struct comparison *comparison)
+{
+    size_t ranked = 0;
+
+    out_array_begin(out, "warnings");
+    for (size_t i = 0; i < comparison->count; i++) {
+        const struct contender *contender = &comparison->contenders[i];
+        const char *law = contender->fitting.options.law->name;
+
+        ranked += isfinite(contender->aicc);
+        if (contender->code != ERR_OK || isfinite(contender->aicc))
+            continue;
+        out_object_begin(out, NULL);
+        out_text(out, "code", "not_ranked");
+        out_text(out, "detail",
+                 arena_printf(out->arena,
+                              "law '%s' has %zu free coefficients on %zu runs: too few runs to "
+                              "compare it by AICc",
+                              law, contender->fitting.result.n_free,
+                              contender->fitting.result.points));
+        out_object_end(out);
+    }
+    if (ranked < 2) {
+        out_object_begin(out, NULL);
+        out_text(out, "code", "nothing_to_rank");
+        out_text(out, "detail", "fewer than two laws could be fitted well enough to be compared");
+        out_object_end(out);
+    }
+    out_array_end(out);
+}
+
+static enum err_code answer_comparison(struct call *call, const struct comparison *comparison)
+{
+    const struct fitting *runs = &comparison->runs;
+    char sha256[65];
+    struct out out;
+
+    obs_fingerprint(runs->obs, runs->count, sha256);
+    out_init(&out, &call->arena);
+    out_object_begin(&out, NULL);
+    out_text(&out, "study", runs->study->id);
+    out_integer(&out, "points", (int64_t)runs->count);
+    out_object_begin(&out, "data");
+    out_integer(&out, "last_experiment_id", runs->last_experiment_id);
+    out_text(&out, "sha256", sha256);
+    out_object_end(&out);
+    out_array_begin(&out, "laws");
+    for (size_t i = 0; i < comparison->count; i++)
+        write_law(&out, comparison, i);
+    out_array_end(&out);
+    write_warnings(&out, comparison);
+    out_object_end(&out);
+    return answer_out(call, 200, &out);
+}
+
+static enum err_code fit_all(struct call *call)
+{
+    struct comparison *comparison = call->stage;
+    struct fit_watch watch;
+    enum err_code code = ERR_OK;
+
+    jobs_watch(call->app->jobs, &watch, 0);
+    for (size_t i = 0; i < comparison->count && code == ERR_OK; i++) {
+        comparison->contenders[i].fitting.watch = &watch;
+        code = fit_one(call, &comparison->contenders[i]);
+    }
+    jobs_unwatch(call->app->jobs, &watch);
+    return code == ERR_OK ? answer_comparison(call, comparison) : code;
+}
