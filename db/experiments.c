@@ -141,7 +141,7 @@ static enum err_code update(struct store *store, const struct record *record, st
 }
 
 /* The name is taken: by the same content, or by other content that on_conflict decides about. */
-static enum err_code put_over(struct store *store, const struct record *request,
+static enum err_code put_over(struct store *store, const struct record *request, int64_t number,
                               enum on_conflict on_conflict, enum put_outcome *ret_outcome,
                               int64_t *ret_id, struct err *err)
 {
@@ -152,6 +152,7 @@ static enum err_code put_over(struct store *store, const struct record *request,
     enum err_code code;
 
     stmt_bind_row(&stmt, request);
+    stmt_bind_integer(&stmt, ":number", number);
     found = stmt_step(&stmt);
     if (found)
         stmt_read_row(&stmt, &store->scratch, &stored);
@@ -176,32 +177,55 @@ static enum err_code put_over(struct store *store, const struct record *request,
     return code;
 }
 
+/* Inserts first and asks afterwards: most runs are new. Inside a transaction. */
+static enum err_code put_inside(struct store *store, const struct experiment *experiment,
+                                enum on_conflict on_conflict, enum put_outcome *ret_outcome,
+                                int64_t *ret_id, struct err *err)
+{
+    struct record record;
+    struct stmt stmt;
+    int64_t number;
+    enum err_code code = study_known(store, experiment->study, &number, err);
+
+    if (code == ERR_OK)
+        code = make_record(store, experiment, &record, err);
+    if (code != ERR_OK)
+        return code;
+    record.run.id = store->given + 1;
+    stmt = stmt_begin(store, STMT_EXPERIMENT_INSERT);
+    stmt_bind_row(&stmt, &record);
+    stmt_bind_integer(&stmt, ":number", number);
+    code = stmt_run(&stmt, err);
+    if (code != ERR_OK)
+        return code;
+    if (stmt_changes(&stmt) == 0)
+        return put_over(store, &record, number, on_conflict, ret_outcome, ret_id, err);
+    *ret_outcome = PUT_INSERTED;
+    *ret_id = store->given = record.run.id;
+    return ERR_OK;
+}
+
 enum err_code experiment_put(struct store *store, const struct experiment *experiment,
                              enum on_conflict on_conflict, enum put_outcome *ret_outcome,
                              int64_t *ret_id, struct err *err)
 {
-    int64_t number, high_water;
-    struct record record;
-    struct stmt stmt;
-    enum err_code code = make_record(store, experiment, &record, err);
+    enum put_outcome outcome = PUT_IGNORED;
+    int64_t id = 0;
+    bool nested;
+    enum err_code code;
 
+    if (store->in_transaction) /* no mark: each of its statements is whole by itself */
+        return put_inside(store, experiment, on_conflict, ret_outcome, ret_id, err);
+    code = scope_begin(store, &nested, err);
     if (code != ERR_OK)
         return code;
-    stmt = stmt_begin(store, STMT_EXPERIMENT_INSERT);
-    stmt_bind_row(&stmt, &record);
-    code = stmt_run(&stmt, err);
-    if (stmt.rc == SQLITE_CONSTRAINT_NOTNULL) {
-        enum err_code why = study_number(store, experiment->study, &number, &high_water, err);
-
-        return why == ERR_OK ? code : why;
+    code = put_inside(store, experiment, on_conflict, &outcome, &id, err);
+    code = scope_end(store, nested, code, err);
+    if (code == ERR_OK) {
+        *ret_outcome = outcome;
+        *ret_id = id;
     }
-    if (code != ERR_OK)
-        return code;
-    if (stmt_changes(&stmt) == 0)
-        return put_over(store, &record, on_conflict, ret_outcome, ret_id, err);
-    *ret_outcome = PUT_INSERTED;
-    *ret_id = sqlite3_last_insert_rowid(store->db);
-    return ERR_OK;
+    return code;
 }
 
 enum err_code experiment_read(struct store *store, int64_t id, struct arena *arena,

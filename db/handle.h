@@ -36,7 +36,12 @@ struct store {
     bool in_transaction;
     struct err lost; /* code ERR_OK unless the open transaction is lost */
     struct slot slots[STMT_COUNT];
-    struct arena scratch; /* of the row being written or read */
+    struct arena scratch;        /* of the row being written or read */
+    int64_t given, given_stored; /* highest experiment id given out, and what the table says */
+    struct {
+        char id[STUDY_ID_MAX + 1];
+        int64_t number; /* 0: none */
+    } known_study; /* the last one put into; forgotten when anything is taken back or deleted */
 };
 
 /* store_open and store_open_reader are these with {0}. */
@@ -63,7 +68,11 @@ enum err_code handle_fail(struct store *store, int rc, struct err *err);
 /* The same without a store: rc of db, which may be NULL. */
 enum err_code handle_translate(sqlite3 *db, int rc, struct err *err);
 
-/* A study's number in the tables, and the highest experiment id deleted from it.
+/* A study's number in the tables; on the writer the last one is remembered. ERR_STUDY_NOT_FOUND. */
+enum err_code study_known(struct store *store, const char *id, int64_t *ret_number,
+                          struct err *err);
+
+/* A study's number, and the highest experiment id deleted from it.
  * ERR_STUDY_NOT_FOUND. */
 enum err_code study_number(struct store *store, const char *id, int64_t *ret_number,
                            int64_t *ret_high_water, struct err *err);

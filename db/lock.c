@@ -64,6 +64,10 @@ static enum err_code create(const char *path, struct err *err)
     /* O_EXCL: the file is new, so closing it drops no lock that SQLite holds in this process. */
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_INVALID,
+                       "cannot create %s: it is a symbolic link to a file that does not exist",
+                       path);
     if (fd < 0)
         return lock_fail(errno, "create", path, err);
     close(fd);

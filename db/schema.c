@@ -33,9 +33,9 @@ static const char facts_1[] =
     ") STRICT;\n"
 
     "CREATE TABLE experiment (\n"
-    "    -- One training run. Ids are never used twice, so a cursor or a high-water mark stays\n"
-    "    -- true whatever is deleted.\n"
-    "    id INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    -- One training run. Ids ascend and are never used twice (see `given`), so a cursor or a\n"
+    "    -- high-water mark stays true whatever is deleted.\n"
+    "    id INTEGER PRIMARY KEY,\n"
     "    study INTEGER NOT NULL REFERENCES study (number) ON DELETE CASCADE,\n"
     "    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),\n"
     "    n_active REAL NOT NULL CHECK (n_active > 0 AND n_active < 9e999),\n"
@@ -57,7 +57,15 @@ static const char facts_1[] =
     "    recorded_at INTEGER NOT NULL,\n"
     "    UNIQUE (name, study) -- in this order: comparing texts first is what SQLite does fastest\n"
     ") STRICT;\n"
-    "CREATE INDEX experiment_by_study ON experiment (study);\n"; /* and id: the way of paging */
+    "CREATE INDEX experiment_by_study ON experiment (study);\n" /* and id: the way of paging */
+
+    "CREATE TABLE given (\n"
+    "    -- One row: the highest experiment id given out by any committed transaction. Written "
+    "once\n"
+    "    -- a transaction, where AUTOINCREMENT would write once a row.\n"
+    "    experiment INTEGER NOT NULL\n"
+    ") STRICT;\n"
+    "INSERT INTO given VALUES (0);\n";
 
 /* What can be rebuilt: fits of the runs above. */
 static const char fits_1[] =

@@ -52,6 +52,23 @@ static enum err_code set_up(struct store *store, struct err *err)
     return code;
 }
 
+static enum err_code read_given(struct store *store, struct err *err)
+{
+    struct stmt stmt = stmt_begin(store, STMT_GIVEN_READ);
+
+    if (stmt_step(&stmt))
+        store->given = store->given_stored = stmt_integer(&stmt, 0);
+    return stmt_end(&stmt, err);
+}
+
+static enum err_code write_given(struct store *store, struct err *err)
+{
+    struct stmt stmt = stmt_begin(store, STMT_GIVEN_WRITE);
+
+    stmt_bind_integer(&stmt, ":experiment", store->given);
+    return stmt_run(&stmt, err);
+}
+
 static struct store *make(const struct store_setup *setup)
 {
     struct store *store = calloc(1, sizeof *store);
@@ -89,6 +106,8 @@ enum err_code handle_open_writer(const char *path, const struct store_setup *set
         code = schema_migrate(store, migrations, n_migrations, version, err);
     if (code == ERR_OK)
         code = stmt_prepare_all(store, true, err);
+    if (code == ERR_OK)
+        code = read_given(store, err);
     if (code == ERR_OK)
         code = set_up(store, err);
     if (code == ERR_OK)
@@ -164,15 +183,20 @@ enum err_code store_begin(struct store *store, struct err *err)
 
 enum err_code store_commit(struct store *store, struct err *err)
 {
-    enum err_code code;
+    enum err_code code = ERR_OK;
 
     assert(store->in_transaction);
-    code = run(store, STMT_COMMIT, err); /* or why the transaction is lost */
+    if (store->given > store->given_stored)
+        code = write_given(store, err);
     if (code == ERR_OK)
-        store->in_transaction = false;
-    else
+        code = run(store, STMT_COMMIT, err); /* or why the transaction is lost */
+    if (code != ERR_OK) {
         store_rollback(store);
-    return code;
+        return code;
+    }
+    store->in_transaction = false;
+    store->given_stored = store->given;
+    return ERR_OK;
 }
 
 void store_rollback(struct store *store)
@@ -182,6 +206,7 @@ void store_rollback(struct store *store)
     err_init(&ignored, NULL);
     store->lost.code = ERR_OK;
     store->in_transaction = false;
+    store->known_study.number = 0;
     if (!sqlite3_get_autocommit(store->db))
         run(store, STMT_ROLLBACK, &ignored);
 }
@@ -204,6 +229,7 @@ static void undo(struct store *store, enum stmt_id to, enum stmt_id release)
     struct err err;
 
     err_init(&err, NULL);
+    store->known_study.number = 0;
     if (run(store, to, &err) == ERR_OK && run(store, release, &err) == ERR_OK)
         return;
     if (store->lost.code == ERR_OK)

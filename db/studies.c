@@ -53,6 +53,27 @@ enum err_code study_number(struct store *store, const char *id, int64_t *ret_num
     return code != ERR_OK || found ? code : not_found(id, err);
 }
 
+enum err_code study_known(struct store *store, const char *id, int64_t *ret_number, struct err *err)
+{
+    int64_t number = 0, high_water;
+    size_t length = strlen(id);
+    enum err_code code;
+
+    if (store->known_study.number && strcmp(store->known_study.id, id) == 0) {
+        *ret_number = store->known_study.number;
+        return ERR_OK;
+    }
+    code = study_number(store, id, &number, &high_water, err);
+    if (code != ERR_OK)
+        return code;
+    if (length < sizeof store->known_study.id) {
+        memcpy(store->known_study.id, id, length + 1);
+        store->known_study.number = number;
+    }
+    *ret_number = number;
+    return ERR_OK;
+}
+
 /* A default_fit in digits must be a fit that exists; names of presets are not the store's. */
 static enum err_code check_default_fit(struct store *store, const char *fit, struct err *err)
 {
@@ -209,6 +230,7 @@ enum err_code study_delete(struct store *store, const char *id, bool force, stru
         code = scope_begin(store, &nested, err);
     if (code != ERR_OK)
         return code;
+    store->known_study.number = 0;
     code = run_on(store, STMT_STUDY_EMPTY, number, err);
     if (code == ERR_OK)
         code = run_on(store, STMT_STUDY_DELETE, number, err);

@@ -338,6 +338,46 @@ static void a_deleted_run_is_gone_and_its_id_is_not_given_again(void **state)
     assert_true(insert(place, &run) > id);
 }
 
+static void ids_ascend_past_what_was_taken_back(void **state)
+{
+    struct place *place = *state;
+    struct experiment run = run_named("a", 3);
+    int64_t first = insert(place, &run), taken_back;
+
+    run.name = "b";
+    assert_ok(place, store_begin(place->store, &place->err));
+    taken_back = insert(place, &run);
+    store_rollback(place->store);
+    assert_true(taken_back > first);
+    assert_true(insert(place, &run) > first);
+    place_reopen(place);
+    run.name = "c";
+    assert_true(insert(place, &run) > taken_back);
+}
+
+static void a_study_made_anew_is_not_taken_for_the_old_one(void **state)
+{
+    struct place *place = *state;
+    const struct study study = {.id = "s"};
+    struct experiment run = run_named("a", 3);
+    enum put_outcome outcome;
+    bool created;
+    int64_t id;
+
+    run.study = "s";
+    assert_ok(place, store_begin(place->store, &place->err));
+    assert_ok(place, store_mark(place->store, &place->err));
+    assert_ok(place, study_put(place->store, &study, &created, &place->err));
+    insert(place, &run);
+    store_undo(place->store);
+    assert_error(place, put(place, &run, ON_CONFLICT_ERROR, &outcome, &id), ERR_STUDY_NOT_FOUND);
+    assert_ok(place, study_put(place->store, &study, &created, &place->err));
+    insert(place, &run);
+    assert_ok(place, study_delete(place->store, "s", true, &place->err));
+    assert_error(place, put(place, &run, ON_CONFLICT_ERROR, &outcome, &id), ERR_STUDY_NOT_FOUND);
+    assert_ok(place, store_commit(place->store, &place->err));
+}
+
 static void the_high_water_is_of_the_study(void **state)
 {
     const struct study study = {.id = "other"};
@@ -534,6 +574,8 @@ int main(void)
         WITH_STORE(an_update_replaces_the_run_whole),
         WITH_STORE(an_update_to_a_taken_name_conflicts),
         WITH_STORE(a_deleted_run_is_gone_and_its_id_is_not_given_again),
+        WITH_STORE(ids_ascend_past_what_was_taken_back),
+        WITH_STORE(a_study_made_anew_is_not_taken_for_the_old_one),
         WITH_STORE(the_high_water_is_of_the_study),
         WITH_STORE(each_pages_in_ascending_id),
         WITH_STORE(each_keeps_to_its_window_and_stops_when_told),

@@ -68,9 +68,11 @@ static void a_missing_file_is_made_only_when_asked(void **state)
 static void what_cannot_hold_a_database_is_refused(void **state)
 {
     struct place *place = *state;
+    const char *dangling = place_path(place, "dangling.db");
     const struct {
         const char *path, *word;
     } bad[] = {
+        {dangling, "symbolic link"},
         {place->directory, "directory"},
         {place_path(place, "none/moeplan.db"), "directory does not exist"},
         {place_path(place, "moeplan.db/x"), "not a directory"},
@@ -79,6 +81,7 @@ static void what_cannot_hold_a_database_is_refused(void **state)
     };
     char *resolved = NULL;
 
+    assert_int_equal(symlink("nowhere.db", dangling), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(lock_resolve(bad[i].path, true, &resolved, &place->err), ERR_INVALID);
         assert_non_null(strstr(place->err.detail, bad[i].word));
