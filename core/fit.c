@@ -110,7 +110,7 @@ static enum err_code prepare(struct work *work, struct fit_result *result, struc
     if (code == ERR_OK)
         code = fit_identify_rank(options, &work->problem, scratch, err);
     if (code == ERR_OK)
-        code = fit_polish_init(&work->polish, &work->problem, true, scratch, err);
+        code = fit_polish_init(&work->polish, &work->problem, scratch, err);
     return code;
 }
 

@@ -48,7 +48,7 @@ static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *p
     memcpy(boot->weight, problem->weight, problem->n_rows * sizeof(double));
     if (!fit_problem_evaluate(problem, z, boot->residual, NULL))
         return err_set(err, ERR_INTERNAL, "the fit to be drawn from has no finite losses");
-    return fit_polish_init(&boot->polish, &boot->problem, false, arena, err);
+    return fit_polish_init(&boot->polish, &boot->problem, arena, err);
 }
 
 /* Weights or responses of one draw: one random number a group, in their order. */

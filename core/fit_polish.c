@@ -13,7 +13,7 @@ static const double exact_below = 1e-4;
 static const double stale_share = 1e-3;
 
 enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
-                              bool exact, struct arena *arena, struct err *err)
+                              struct arena *arena, struct err *err)
 {
     size_t n = problem->n_rows, stride = problem->stride + 1; /* + 1: never 0 bytes */
 
@@ -25,9 +25,9 @@ enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_proble
     polish->linear = arena_calloc(arena, n, sizeof(double));
     polish->along = arena_calloc(arena, n, sizeof(double));
     polish->jacobian = arena_calloc(arena, n * stride, sizeof(double));
-    polish->other = exact ? arena_calloc(arena, n * stride, sizeof(double)) : NULL;
+    polish->ahead = arena_calloc(arena, n * stride, sizeof(double));
     if (!polish->residual || !polish->trial || !polish->linear || !polish->along ||
-        !polish->jacobian || (exact && !polish->other))
+        !polish->jacobian || !polish->ahead)
         return err_set(err, ERR_NO_MEMORY, "out of memory for a fit of %zu runs", problem->n);
     return ERR_OK;
 }
@@ -115,9 +115,9 @@ static void set_curvature(struct fit_polish *polish, const double *z, double del
             h = -h;
         memcpy(at, z, p * sizeof *at);
         at[k] += h;
-        if (!fit_problem_evaluate(polish->problem, at, polish->trial, polish->other))
+        if (!fit_problem_evaluate(polish->problem, at, polish->trial, polish->ahead))
             continue;
-        slope_sum(polish, polish->other, delta, there);
+        slope_sum(polish, polish->ahead, delta, there);
         for (size_t j = 0; j < p; j++)
             step->curvature.at[j][k] = (here[j] - there[j]) / h;
     }
@@ -127,6 +127,14 @@ static void set_curvature(struct fit_polish *polish, const double *z, double del
 
             step->curvature.at[j][k] = step->curvature.at[k][j] = mean;
         }
+}
+
+static void swap(double **a, double **b)
+{
+    double *kept = *a;
+
+    *a = *b;
+    *b = kept;
 }
 
 struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
@@ -157,7 +165,7 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
                 result.stop = FIT_CONVERGED;
             break;
         }
-        if (goal->exact && polish->other && promised < exact_below * result.objective &&
+        if (goal->exact && promised < exact_below * result.objective &&
             promised > stale_share * before) {
             set_curvature(polish, z, goal->delta, &step);
             before = INFINITY;
@@ -167,13 +175,9 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         for (size_t j = 0; j < p; j++)
             next[j] = z[j] + d[j];
         fit_problem_clip(problem, next);
-        if (fit_problem_evaluate(problem, next, polish->trial, NULL))
+        /* Most steps are taken, so their slopes come along with their residuals. */
+        if (fit_problem_evaluate(problem, next, polish->trial, polish->ahead))
             got = objective(polish, polish->trial, goal->delta);
-        if (got < result.objective &&
-            !fit_problem_evaluate(problem, next, polish->residual, polish->jacobian)) {
-            (void)fit_problem_evaluate(problem, z, polish->residual, polish->jacobian);
-            got = INFINITY;
-        }
         if (!(got < result.objective)) {
             if (++refused > REFUSALS_MAX) {
                 result.stop = FIT_SMALL_STEP;
@@ -186,6 +190,8 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         damping = result.objective - got > 0.5 * promised ? damping * 0.1 : damping;
         memcpy(z, next, p * sizeof *z);
         result.objective = got;
+        swap(&polish->residual, &polish->trial);
+        swap(&polish->jacobian, &polish->ahead);
     }
     return result;
 }

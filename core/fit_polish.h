@@ -15,14 +15,15 @@
 
 struct fit_polish {
     const struct fit_problem *problem;
-    double *residual, *trial, *jacobian, *other; /* n_rows; n_rows; n_rows·p; n_rows·p or NULL */
+    double *residual, *trial; /* n_rows */
+    double *jacobian, *ahead; /* n_rows·stride */
     double *linear, *along;
     const double *weight; /* n_rows: the problem's, or a draw's */
 };
 
-/* exact: keeps room for second derivatives. ERR_NO_MEMORY. */
+/* ERR_NO_MEMORY. */
 enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
-                              bool exact, struct arena *arena, struct err *err);
+                              struct arena *arena, struct err *err);
 
 struct fit_polished {
     double objective;

@@ -14,10 +14,12 @@ enum {
     AGREE_TO_STOP = 3,      /* so many ends alike, three quarters of all, end the descents */
     TERMS_FEW = 4,      /* but with more terms two often trade places: then every start descends */
     ENDS_MAX = 8,       /* distinct ends polished */
-    STARTS_A_JUMP = 10, /* one jump for so many starts */
-    JUMPS_LEAST = 6,    /* in a row without gain… */
+    STARTS_A_JUMP = 6,  /* one jump for so many starts */
+    JUMPS_LEAST = 10,   /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
     JUMPS_MOST = 16,    /* …but no more than so many times the least */
+    MANY_RUNS = 5000,   /* average the shallow optima away: there JUMPS_OF_MANY do */
+    JUMPS_OF_MANY = 2,
     POLISH_STEPS = 200,
 };
 
@@ -38,7 +40,7 @@ static const double rounding = 1e-24;
 static const double worth_polishing = 1e-3;
 
 /* Jumps, in standard deviations. */
-static const double jump_least = 2.0, jump_most = 6.0;
+static const double jump_least = 6.0, jump_most = 16.0;
 
 struct end {
     double z[LAW_MAX_COEFFICIENTS], value;
@@ -265,6 +267,8 @@ static enum err_code jump_about(struct search *search, struct err *err)
     struct fit_matrix factor;
     double scale[LAW_MAX_COEFFICIENTS], sd;
 
+    if (search->problem->n > MANY_RUNS)
+        most = JUMPS_OF_MANY;
     if (search->problem->p == 0 || !spread_at(search, &factor, scale, &sd))
         return ERR_OK;
     for (size_t k = 0; k < JUMPS_MOST * most; k++) {
