@@ -56,7 +56,7 @@ static const struct row rows[] = {
      "of request bodies held at a time; more is 503"},
     {"max-answer-bytes", INTEGER, AT(max_answer_bytes), "134217728", 65536, MIB(65536), "BYTES",
      "memory one answer may take, beyond 24 times its request's body"},
-    {"max-header-bytes", INTEGER, AT(max_header_bytes), "32768", 8192, MIB(1), "BYTES",
+    {"max-header-bytes", INTEGER, AT(max_header_bytes), "16384", 8192, MIB(1), "BYTES",
      "memory for one request's line and headers; more is 414 or 431"},
     {"max-fits-queued", INTEGER, AT(max_fits_queued), "16", 1, 10000, "FITS",
      "waiting for a fit thread; more are 429"},

@@ -82,7 +82,7 @@ static void start(struct floor *floor, uint16_t port, char *body)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, floor,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)open_listener(port), MHD_OPTION_CONNECTION_LIMIT,
         4096u, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
     if (floor->daemon == NULL || pthread_create(&floor->thread, NULL, run, floor) != 0)
         exit(1);
 }
