@@ -88,10 +88,11 @@ $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
 # Fault tests bring disks that lose power and a malloc that fails (alloc.c, included where it is
-# wanted). Sanitizers own malloc, so the latter are built and run without them.
+# wanted). Sanitizers own malloc, so tests with it are built and run without them.
 FAULT_SRC     := $(wildcard tests/fault/*_test.c)
-ALLOC         := $(patsubst %.c,$(BUILD)/%,$(filter %_alloc_test.c,$(FAULT_SRC)))
-FAULT         := $(patsubst %.c,$(BUILD)/%,$(filter-out %_alloc_test.c,$(FAULT_SRC)))
+FAULT         := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FAULT_SRC))
+ALLOC_SRC     := $(shell grep -l '^.include "tests/fault/alloc.c"' $(UNIT_SRC) $(FAULT_SRC))
+ALLOC         := $(patsubst tests/%,$(BUILD)/tests/%,$(subst unit/,,$(ALLOC_SRC:.c=)))
 FAULT_SUPPORT := $(filter-out %_test.c %/alloc.c,$(wildcard tests/fault/*.c))
 
 $(BUILD)/tests/fault/%: $(BUILD)/obj/tests/fault/%.o $(call obj,$(FAULT_SUPPORT)) \
@@ -109,7 +110,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) \
 	$(CC) $(LDFLAGS) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
 
 .PHONY: units allocs fuzzers
-units: $(UNIT) $(FAULT) $(FUZZ)
+units: $(filter-out $(ALLOC),$(UNIT) $(FAULT)) $(FUZZ)
 allocs: $(ALLOC)
 fuzzers: $(FUZZ)
 .SECONDARY:
