@@ -46,7 +46,7 @@ bool fit_identify_same(const struct obs *a, const struct obs *b)
 size_t fit_identify_levels(const struct obs *obs, size_t count, enum law_variable variable,
                            size_t most)
 {
-    double seen[LEVELS_MAX];
+    double seen[LEVELS_MAX] = {0};
     size_t levels = 0;
 
     if (most > LEVELS_MAX)

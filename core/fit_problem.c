@@ -1,5 +1,6 @@
 #include "core/fit_problem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -134,6 +135,7 @@ static void set_frame(struct fit_problem *problem)
     const struct law *law = problem->law;
     size_t stride = (problem->n + FIT_FRAME_RUNS - 1) / FIT_FRAME_RUNS;
 
+    assert(problem->n > 0);
     problem->n_frame_x = problem->n / stride;
     for (size_t r = 0; r < problem->n_frame_x; r++)
         problem->frame_x[r] = problem->x[jittered(r, stride)];

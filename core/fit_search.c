@@ -265,7 +265,7 @@ static enum err_code jump_about(struct search *search, struct err *err)
     size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;
     size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
     struct fit_matrix factor;
-    double scale[LAW_MAX_COEFFICIENTS], sd;
+    double scale[LAW_MAX_COEFFICIENTS] = {0}, sd;
 
     if (search->problem->n > MANY_RUNS)
         most = JUMPS_OF_MANY;

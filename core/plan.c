@@ -132,7 +132,7 @@ static bool solve_experts(struct work *work, size_t i, struct plan_cell *ret_cel
         if (work->point)
             work->point[i * question->n_granularity + j] = point;
         if (j == 0)
-            *ret_cell = cell;
+            *ret_cell = cell; /* cppcheck-suppress uninitStructMember ; plan_cell_init fills it */
         if (outcome != PLAN_FOUND ||
             (any && !(point.cost < ret_point->cost - tie_tolerance * fabs(ret_point->cost))))
             continue;
@@ -337,6 +337,7 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
     const struct plan_model *model = &question->model, *dense = dense_model(question);
+    const struct plan_candidate *from = dense_candidate(work);
     struct plan_answer *answer = &work->answer;
     size_t most = model->n_draws;
     double *loss;
@@ -355,8 +356,8 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
         copy_interval(&work->best_candidate->configuration, &answer->optimum);
     else
         interval(model, question->level, loss, &answer->optimum);
-    if (answer->has_dense && dense_candidate(work))
-        copy_interval(&dense_candidate(work)->configuration, &answer->dense);
+    if (answer->has_dense && from)
+        copy_interval(&from->configuration, &answer->dense);
     else if (answer->has_dense)
         interval(dense, question->level, loss, &answer->dense);
     return ERR_OK;

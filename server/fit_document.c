@@ -12,10 +12,11 @@
 bool fit_document_next(const struct fit_record *record, size_t *at, const char **ret_name,
                        size_t *ret_name_length, const char **ret_value, size_t *ret_length)
 {
-    const char *end = record->document + record->document_length, *name, *value, *stop;
+    const char *end, *name, *value, *stop;
 
     if (record->document == NULL || *at + 2 >= record->document_length)
         return false;
+    end = record->document + record->document_length;
     name = record->document + *at + 1; /* past the brace or the comma */
     if (*name != '"')
         return false;

@@ -197,7 +197,7 @@ static void decode_walk(struct call *call, struct intake *intake, struct json_wa
         if (base == NULL)
             code = err_set(&call->err, ERR_NO_MEMORY, "out of memory");
         if (code == ERR_OK) {
-            code = run_from_json(item, base, &decoded, &call->arena, &call->err);
+            run_from_json(item, base, &decoded, &call->arena, &call->err);
             if (json_kind(item) == JSON_OBJECT)
                 intake_take(intake, call, &decoded, base, 0);
         }

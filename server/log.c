@@ -106,7 +106,7 @@ void log_text(struct log_line *line, const char *name, const char *value)
 
 void log_integer(struct log_line *line, const char *name, int64_t value)
 {
-    char text[NUMBER_BYTES];
+    char text[NUMBER_BYTES] = "";
     size_t length = number_write_integer(value, text);
 
     if (begin_member(line, name, length))
