@@ -149,6 +149,14 @@ enum err_code answer_begin(struct call *call, struct out *out, const char *const
     return answer_select(call, out, query.fields, members);
 }
 
+void answer_fault(struct call *call, const char *name, const char *detail)
+{
+    for (const struct err_field *at = call->err.first; at != NULL; at = at->next)
+        if (strcmp(at->name + (*at->name == '/'), name) == 0)
+            return;
+    err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
+}
+
 bool answer_id(const char *text, int64_t *ret_id)
 {
     int64_t id = 0;

@@ -58,6 +58,9 @@ enum err_code answer_begin(struct call *call, struct out *out, const char *const
 /* Adds "there is no member …" to call->err. */
 enum err_code answer_no_member(struct call *call, const char *name, size_t length);
 
+/* Adds a fault of the parameter `name`, unless decoding has found one in it already. */
+void answer_fault(struct call *call, const char *name, const char *detail);
+
 /* Walks a comma-separated list: the next name at *at, its length, false at the end. */
 bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length);
 

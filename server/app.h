@@ -12,6 +12,7 @@
 #include "server/options.h"
 
 struct auth;
+struct catalogue;
 struct jobs;
 struct log;
 struct metrics;
@@ -27,6 +28,7 @@ struct app {
     struct jobs *jobs; /* reader and fit lanes */
     struct metrics *metrics;
     struct auth *auth;
+    struct catalogue *catalogue; /* NULL: the built-in one */
     struct log *log;
     const char *openapi; /* made once from the tables */
     size_t openapi_length;

@@ -9,6 +9,7 @@
 #include "db/store.h"
 #include "server/app.h"
 #include "server/auth.h"
+#include "server/catalogue.h"
 #include "server/commands.h"
 #include "server/http.h"
 #include "server/jobs.h"
@@ -96,6 +97,8 @@ static enum err_code open_all(struct server *server, struct err *err)
     enum err_code code = auth_open(options->token_file, options->auth_reads, &app->auth, err);
 
     if (code == ERR_OK)
+        code = catalogue_open(options->gpu_file, &app->catalogue, err);
+    if (code == ERR_OK)
         code = metrics_open((unsigned)options->threads, process_wall_us(), &app->metrics, err);
     if (code == ERR_OK)
         code = openapi_make(&server->arena, &app->openapi, &app->openapi_length, err);
@@ -129,6 +132,7 @@ static void close_all(struct server *server)
     snapshot_cell_close(app->snapshots);
     store_close(server->store);
     metrics_close(app->metrics);
+    catalogue_close(app->catalogue);
     auth_close(app->auth);
     arena_release(&server->arena);
 }

@@ -38,6 +38,8 @@ static const struct row rows[] = {
     {"cors-origin", TEXT, AT(cors_origin), NULL, 0, 0, "ORIGIN",
      "an origin whose pages may read and write, such as https://grafana.example"},
     {"backup-dir", TEXT, AT(backup_dir), NULL, 0, 0, "DIR", "where POST /v1/backup writes"},
+    {"gpu-file", TEXT, AT(gpu_file), NULL, 0, 0, "FILE",
+     "accelerators beside the built-in ones: CSV of name, bf16_flops, memory, bandwidth, source"},
     {"log-level", TEXT, AT(log_level), "info", 0, 0, "LEVEL",
      "least grave lines to write: debug, info, warn, error, off"},
     {"access-log", FLAG, AT(access_log), NULL, 0, 0, NULL, "write a line for every request"},

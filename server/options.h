@@ -14,6 +14,7 @@
 
 struct options {
     const char *listen, *db, *token_file, *backup_dir, *cors_origin, *allow_hosts, *log_level;
+    const char *gpu_file;
     bool allow_anonymous, auth_reads, access_log;
     int64_t threads, readers, fit_threads;
     int64_t max_connections, max_connections_per_ip;

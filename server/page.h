@@ -22,6 +22,7 @@ enum page_list {
     PAGE_FITS = 'f',
     PAGE_LAWS = 'l',
     PAGE_RESIDUALS = 'r',
+    PAGE_GPUS = 'g',
 };
 
 struct page_query {

@@ -9,10 +9,10 @@
 
 enum { INLINE_WORK = 100000 }; /* draws and solves beyond this go to a reader's thread */
 
-static const char *const plan_members[] = {"fit",          "law",     "study",
-                                           "constraints",  "optimum", "candidates",
-                                           "near_optimal", "dense",   "compute_multiplier",
-                                           "warnings",     NULL};
+static const char *const plan_members[] = {"fit",          "law",      "study",
+                                           "constraints",  "optimum",  "candidates",
+                                           "near_optimal", "dense",    "compute_multiplier",
+                                           "warnings",     "training", NULL};
 
 static void write_architecture(struct out *out, const struct plan_configuration *configuration)
 {
@@ -133,6 +133,7 @@ static void write_plan(struct out *out, const struct question_query *query,
     for (size_t i = 0; i < answer->n_warnings; i++)
         model_write_warning(out, answer->warnings[i].code, answer->warnings[i].detail);
     out_array_end(out);
+    budget_write_training(out, &query->spent, answer->optimum.train_flops);
     out_object_end(out);
 }
 

@@ -169,6 +169,7 @@ const struct field question_fields[] = {
      .max = 64,
      .help = "The family of architectures: joint or fine-grained; by default the law's own."},
     SELECT_FIELD(struct question_query, fields),
+    BUDGET_FIELDS(struct question_query, budget),
     /* Plans only: QUESTION_PLAN_ONLY rows. */
     {.name = "objective",
      .kind = FIELD_CHOICE,
@@ -203,6 +204,7 @@ struct question_query question_default(void)
         .compute_max = NAN,
         .needs_compute = true,
         .format = ANSWER_BY_ACCEPT,
+        .budget = budget_default(),
         .limits = plan_limits_none(),
         .level = LEVEL_DEFAULT,
         .objective = PLAN_LEAST_LOSS,
@@ -284,36 +286,31 @@ static enum err_code fill_list(struct call *call, struct field_numbers *list,
     return ERR_OK;
 }
 
-/* A fault of a parameter; silent when the decoding has found one in it already. */
-static void fault(struct call *call, const char *name, const char *detail)
-{
-    for (const struct err_field *at = call->err.first; at != NULL; at = at->next)
-        if (strcmp(at->name + (*at->name == '/'), name) == 0)
-            return;
-    err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
-}
-
 /* What depends on more than one parameter. */
-static enum err_code check(struct call *call, const struct question_query *query)
+static enum err_code check(struct call *call, struct question_query *query)
 {
+    bool needs_compute = query->objective == PLAN_LEAST_LOSS && query->needs_compute;
+    bool has_budget =
+        budget_apply(call, &query->budget, needs_compute, &query->limits, &query->spent);
+
     if (query->objective == PLAN_LEAST_LOSS) {
-        if (query->limits.compute_flops == INFINITY && query->needs_compute)
-            fault(call, "compute", "is required");
+        if (query->limits.compute_flops == INFINITY && needs_compute && !has_budget)
+            answer_fault(call, "compute", "is required, or gpu, gpus and days");
         if (!isnan(query->target_loss))
-            fault(call, "target_loss", "is for the objectives compute and memory");
+            answer_fault(call, "target_loss", "is for the objectives compute and memory");
     } else if (isnan(query->target_loss)) {
-        fault(call, "target_loss", "is required by this objective");
+        answer_fault(call, "target_loss", "is required by this objective");
     }
     if (query->limits.min_tokens_per_param > query->limits.max_tokens_per_param)
-        fault(call, "min_tokens_per_param", "is above max_tokens_per_param");
+        answer_fault(call, "min_tokens_per_param", "is above max_tokens_per_param");
     if (query->n_active_min >= query->n_active_max)
-        fault(call, "n_active_min", "is not below n_active_max");
+        answer_fault(call, "n_active_min", "is not below n_active_max");
     if (query->tokens_min >= query->tokens_max)
-        fault(call, "tokens_min", "is not below tokens_max");
+        answer_fault(call, "tokens_min", "is not below tokens_max");
     if (query->compute_min >= query->compute_max)
-        fault(call, "compute_min", "is not below compute_max");
+        answer_fault(call, "compute_min", "is not below compute_max");
     if (query->shape != NULL && shape_find(query->shape) == NULL)
-        fault(call, "shape", "must be joint or fine-grained");
+        answer_fault(call, "shape", "must be joint or fine-grained");
     return call->err.code;
 }
 
@@ -385,5 +382,6 @@ void question_write(struct out *out, const struct question_query *query,
     out_number(out, "slack", query->slack);
     out_number(out, "level", query->level);
     out_text(out, "shape", question->model.shape.name);
+    budget_write(out, &query->spent);
     out_object_end(out);
 }

@@ -6,6 +6,7 @@
 
 #include "core/curve.h"
 #include "core/plan.h"
+#include "server/budget.h"
 #include "server/call.h"
 #include "server/model.h"
 #include "server/tables.h"
@@ -20,6 +21,8 @@ struct question_query {
     /* Both. */
     struct model_query model;
     struct plan_limits limits;
+    struct budget_query budget;
+    struct budget spent; /* what budget comes to, filled by question_make */
     struct field_numbers experts, granularity; /* count 0 when not given */
     double level;
     const char *shape, *fields;

@@ -320,6 +320,20 @@ static const struct route routes[] = {
         .statuses = "200,400,404,413,415,422,429,503",
     },
 
+    {
+        .method = METHOD_GET,
+        .path = "/v1/gpus",
+        .lane = LANE_INLINE,
+        .scope = SCOPE_READ,
+        .handler = gpus_list,
+        .operation = "listGpus",
+        .help = "The accelerators that budgets can be given in.",
+        .query = gpus_list_fields,
+        .n_query = GPUS_LIST_FIELDS,
+        .reply_schema = "GpuPage",
+        .statuses = "200,304,400",
+    },
+
     /* Answers */
     {
         .method = METHOD_GET,

@@ -16,6 +16,7 @@ enum {
     STUDIES_DELETE_FIELDS = 1,
     STUDY_FIELDS = 7,
     LAWS_LIST_FIELDS = 3,
+    GPUS_LIST_FIELDS = 3,
     FITS_LIST_FIELDS = 5,
     /* fit_request_fields: rows of comparisons, then of both, then of fits. */
     FIT_REQUEST_COMPARE_ONLY = 1,
@@ -31,7 +32,7 @@ enum {
     PREDICT_BODY_FIELDS = 5,
     /* question_fields: rows of curves, then of both, then of plans. */
     QUESTION_CURVE_ONLY = 8,
-    QUESTION_SHARED = 19,
+    QUESTION_SHARED = 28,
     QUESTION_PLAN_ONLY = 3,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
     PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
@@ -41,7 +42,7 @@ extern const struct field studies_list_fields[], studies_delete_fields[], study_
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
 extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[];
-extern const struct field laws_list_fields[], predict_fields[], predict_body_fields[],
+extern const struct field laws_list_fields[], gpus_list_fields[], predict_fields[], predict_body_fields[],
     question_fields[];
 
 /* The one parameter of a read without any other: struct select_query. */
