@@ -6,6 +6,7 @@
 #include "server/answer.h"
 #include "server/app.h"
 #include "server/handlers.h"
+#include "server/jobs.h"
 #include "server/page.h"
 #include "server/studies.h"
 #include "server/tables.h"
@@ -237,6 +238,20 @@ enum err_code studies_put(struct call *call)
     return answer_out(call, created ? 201 : 200, &out);
 }
 
+/* Its fits that still run have nothing left to end as. */
+static void cancel_fits(struct call *call, const char *study)
+{
+    struct snapshot *snapshot = snapshot_acquire(call->app->snapshots);
+
+    for (size_t i = 0; i < snapshot_fit_count(snapshot); i++) {
+        const struct fit_record *record = snapshot_fit_at(snapshot, i);
+
+        if (record->status == FIT_RUNNING && strcmp(record->study, study) == 0)
+            jobs_cancel(call->app->jobs, record->id);
+    }
+    snapshot_release(snapshot);
+}
+
 enum err_code studies_delete(struct call *call)
 {
     struct delete_query query = {0};
@@ -248,5 +263,6 @@ enum err_code studies_delete(struct call *call)
     if (code != ERR_OK)
         return code;
     writer_touch_studies(call->app->writer);
+    cancel_fits(call, call->path_param[0]);
     return answer_nothing(call);
 }
