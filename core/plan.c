@@ -207,13 +207,52 @@ static int by_loss(const void *a, const void *b)
     return (x->granularity > y->granularity) - (x->granularity < y->granularity);
 }
 
-/* Every (E, G) within slack of the optimum. For the objectives that aim at a loss, the compute (or
+/* The interval of one configuration; loss[] is scratch for the model's draws. One (N, D) is asked
+ * of each draw once, so its terms are taken whole rather than through slices. */
+static void interval(const struct plan_model *model, double level, double *loss,
+                     struct plan_configuration *c)
+{
+    const struct obs obs = {
+        .n_active = c->n_active,
+        .n_total = c->n_total,
+        .tokens = c->tokens,
+        .experts = c->experts,
+        .granularity = c->granularity,
+    };
+    const struct law_x x = law_x_from_obs(&obs);
+
+    for (size_t i = 0; i < model->n_draws; i++)
+        loss[i] = law_loss(model->law, model->draws + i * model->law->n_coefficients, &x);
+    plan_draws_quantiles(loss, model->n_draws, level, c->loss_interval);
+}
+
+/* The most that a near-optimal loss may be: within slack of the optimum's, or within its interval.
+ */
+static enum err_code near_threshold(struct work *work, struct err *err)
+{
+    const struct plan_question *question = work->question;
+    struct plan_configuration *optimum = &work->answer.optimum;
+    double *loss;
+
+    if (question->model.n_draws > 0 && isnan(optimum->loss_interval[1])) {
+        loss = arena_alloc(work->arena, question->model.n_draws * sizeof *loss);
+        if (!loss)
+            return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws",
+                           question->model.n_draws);
+        interval(&question->model, question->level, loss, optimum);
+    }
+    work->answer.near_optimal_loss =
+        fmax(optimum->loss * (1 + question->slack), optimum->loss_interval[1]);
+    return ERR_OK;
+}
+
+/* Every (E, G) that reaches the threshold. For the objectives that aim at a loss, the compute (or
  * memory) of the optimum becomes a limit, so that the set is around the same optimum. */
 static enum err_code solve_near_optimal(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
     size_t n = question->n_experts * question->n_granularity, count = 0;
-    double threshold = work->answer.optimum.loss * (1 + question->slack);
+    double threshold = work->answer.near_optimal_loss;
     struct plan_limits limits = question->limits;
     struct plan_near_optimal *near = arena_calloc(work->arena, n, sizeof *near);
 
@@ -309,25 +348,6 @@ static void solve_dense(struct work *work)
     }
 }
 
-/* The interval of one configuration; loss[] is scratch for the model's draws. One (N, D) is asked
- * of each draw once, so its terms are taken whole rather than through slices. */
-static void interval(const struct plan_model *model, double level, double *loss,
-                     struct plan_configuration *c)
-{
-    const struct obs obs = {
-        .n_active = c->n_active,
-        .n_total = c->n_total,
-        .tokens = c->tokens,
-        .experts = c->experts,
-        .granularity = c->granularity,
-    };
-    const struct law_x x = law_x_from_obs(&obs);
-
-    for (size_t i = 0; i < model->n_draws; i++)
-        loss[i] = law_loss(model->law, model->draws + i * model->law->n_coefficients, &x);
-    plan_draws_quantiles(loss, model->n_draws, level, c->loss_interval);
-}
-
 static void copy_interval(const struct plan_configuration *from, struct plan_configuration *to)
 {
     memcpy(to->loss_interval, from->loss_interval, sizeof to->loss_interval);
@@ -369,7 +389,7 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
     struct work work = {
         .question = question,
         .arena = arena,
-        .answer = {.compute_multiplier = NAN},
+        .answer = {.compute_multiplier = NAN, .near_optimal_loss = NAN},
     };
     enum err_code code = check_question(question, err);
 
@@ -383,8 +403,6 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
             return err_set(err, ERR_NO_MEMORY, "no room for %zu configurations", n);
     }
     code = solve_cells(&work, err);
-    if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
-        code = solve_near_optimal(&work, err);
     if (code != ERR_OK)
         return code;
     if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
@@ -395,6 +413,10 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
              "optimum was searched over all model sizes");
     if (question->parts & PLAN_INTERVALS)
         code = solve_intervals(&work, err);
+    if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
+        code = near_threshold(&work, err);
+    if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
+        code = solve_near_optimal(&work, err);
     if (code == ERR_OK && (question->parts & PLAN_SPREAD))
         code = plan_spread_fill(question, arena, &work.answer.spread, err);
     if (code == ERR_OK)

@@ -131,7 +131,7 @@ struct plan_candidate {
 
 struct plan_near_optimal {
     double experts, granularity;
-    double n_active[2]; /* the range over which loss <= (1 + slack)·best */
+    double n_active[2]; /* the range over which loss <= near_optimal_loss */
     double loss;        /* the best at this (E, G) */
 };
 
@@ -159,6 +159,8 @@ struct plan_answer {
     struct plan_candidate *candidates; /* ascending E */
     size_t n_near_optimal;
     struct plan_near_optimal *near_optimal; /* ascending loss */
+    double
+        near_optimal_loss; /* (1 + slack)·best, or the upper end of its loss_interval if higher */
     bool has_dense;
     struct plan_configuration dense;
     /* Compute that dense needs for the optimum's loss under the other limits, over the question's

@@ -9,10 +9,26 @@
 
 enum { INLINE_WORK = 100000 }; /* draws and solves beyond this go to a reader's thread */
 
-static const char *const plan_members[] = {"fit",          "law",      "study",
-                                           "constraints",  "optimum",  "candidates",
-                                           "near_optimal", "dense",    "compute_multiplier",
-                                           "warnings",     "training", NULL};
+#define SECONDS_PER_DAY 86400
+#define BYTES_PER_GB 1e9
+#define TOKENS_PER_TRILLION 1e12
+
+static const char *const plan_members[] = {"fit",
+                                           "law",
+                                           "study",
+                                           "constraints",
+                                           "optimum",
+                                           "candidates",
+                                           "near_optimal",
+                                           "dense",
+                                           "compute_multiplier",
+                                           "warnings",
+                                           "training",
+                                           "near_optimal_loss",
+                                           "prices",
+                                           "memory",
+                                           "spread",
+                                           NULL};
 
 static void write_architecture(struct out *out, const struct plan_configuration *configuration)
 {
@@ -113,6 +129,50 @@ static void write_near_optimal(struct out *out, const struct plan_answer *answer
     out_array_end(out);
 }
 
+/* What a little more of each limit buys, in the objective's unit; and the same by the units people
+ * ask in. */
+static void write_prices(struct out *out, const struct budget *budget,
+                         const struct plan_answer *answer)
+{
+    const double *price = answer->price;
+    double day_flops = budget->gpu == NULL ? NAN
+                                           : gpu_compute_flops(budget->gpu, budget->gpus,
+                                                               SECONDS_PER_DAY, budget->mfu);
+
+    out_object_begin(out, "prices");
+    for (int limit = 0; limit < PLAN_LIMIT_COUNT; limit++)
+        out_number(out, plan_limit_name((enum plan_limit)limit), price[limit]);
+    out_number(out, "memory_gb", price[PLAN_LIMIT_MEMORY] * BYTES_PER_GB);
+    out_number(out, "train_memory_gb", price[PLAN_LIMIT_TRAIN_MEMORY] * BYTES_PER_GB);
+    out_number(out, "trillion_tokens", price[PLAN_LIMIT_MAX_TOKENS] * TOKENS_PER_TRILLION);
+    out_number(out, "day", price[PLAN_LIMIT_COMPUTE] * day_flops);
+    out_object_end(out);
+}
+
+static void write_spread(struct out *out, const struct plan_spread *spread)
+{
+    if (spread->draws == 0) {
+        out_null(out, "spread");
+        return;
+    }
+    out_object_begin(out, "spread");
+    out_integer(out, "draws", (int64_t)spread->draws);
+    out_integer(out, "answered", (int64_t)spread->answered);
+    model_write_interval(out, "n_active", spread->n_active);
+    model_write_interval(out, "tokens", spread->tokens);
+    model_write_interval(out, "loss", spread->loss);
+    out_array_begin(out, "choices");
+    for (size_t i = 0; i < spread->n_choices; i++) {
+        out_object_begin(out, NULL);
+        out_number(out, "experts", spread->choice[i].experts);
+        out_number(out, "granularity", spread->choice[i].granularity);
+        out_number(out, "share", spread->choice[i].share);
+        out_object_end(out);
+    }
+    out_array_end(out);
+    out_object_end(out);
+}
+
 static void write_plan(struct out *out, const struct question_query *query,
                        const struct model_choice *choice, const struct plan_question *question,
                        const struct plan_answer *answer)
@@ -134,11 +194,18 @@ static void write_plan(struct out *out, const struct question_query *query,
         model_write_warning(out, answer->warnings[i].code, answer->warnings[i].detail);
     out_array_end(out);
     budget_write_training(out, &query->spent, answer->optimum.train_flops);
+    out_number(out, "near_optimal_loss", answer->near_optimal_loss);
+    if (question->parts & PLAN_PRICES)
+        write_prices(out, &query->spent, answer);
+    if (out_wants(out, "memory"))
+        footprint_write(out, &query->footprint, query->spent.gpus, &question->limits,
+                        &answer->optimum);
+    write_spread(out, &answer->spread);
     out_object_end(out);
 }
 
 /* The parts of the answer that `fields` leaves to be computed. */
-static unsigned wanted_parts(const struct out *out)
+static unsigned wanted_parts(const struct out *out, bool spread)
 {
     static const struct {
         const char *member;
@@ -149,12 +216,17 @@ static unsigned wanted_parts(const struct out *out)
         {"near_optimal", PLAN_NEAR_OPTIMAL},
         {"dense", PLAN_DENSE | PLAN_ARCHITECTURE | PLAN_INTERVALS},
         {"compute_multiplier", PLAN_MULTIPLIER},
+        {"near_optimal_loss", PLAN_NEAR_OPTIMAL},
+        {"prices", PLAN_PRICES},
+        {"memory", PLAN_ARCHITECTURE},
     };
     unsigned parts = 0;
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (out_wants(out, table[i].member))
             parts |= table[i].parts;
+    if (out_wants(out, "spread") && (spread || out->n_select > 0))
+        parts |= PLAN_SPREAD;
     return parts;
 }
 
@@ -194,10 +266,11 @@ static enum err_code plan(struct call *call, const struct question_query *query)
     code = question_make(call, &stage.query, &stage.choice, &stage.question);
     if (code != ERR_OK)
         return code;
-    stage.question.parts = wanted_parts(&stage.out);
+    stage.question.parts = wanted_parts(&stage.out, query->spread);
     if (stage.question.n_experts *
-            (stage.question.n_granularity * 300 + stage.question.model.n_draws) <=
-        INLINE_WORK)
+                (stage.question.n_granularity * 300 + stage.question.model.n_draws) <=
+            INLINE_WORK &&
+        !(stage.question.parts & PLAN_SPREAD && stage.question.model.n_draws > 0))
         return answer_plan(call, &stage);
     later = arena_alloc(&call->arena, sizeof *later);
     if (later == NULL)

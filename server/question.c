@@ -112,7 +112,8 @@ const struct field question_fields[] = {
      .max = BYTES_MAX,
      .unit = "bytes",
      .fallback = "16",
-     .help = "Bytes of a parameter in training: weights, gradients, optimizer states."},
+     .help = "Bytes of a parameter in training: weights, gradients, optimizer states; by default "
+             "the optimizer's, 16."},
     {.name = "inference_tokens",
      .kind = FIELD_COUNT,
      .offset = AT(limits.inference_tokens),
@@ -188,9 +189,27 @@ const struct field question_fields[] = {
      .offset = AT(slack),
      .max = 10,
      .fallback = "0.005",
-     .help = "near_optimal holds what loses at most (1 + slack) times the best."},
+     .help = "near_optimal holds what loses at most (1 + slack) times the best, or lies within its "
+             "loss_interval."},
+    {.name = "spread",
+     .kind = FIELD_BOOL,
+     .offset = AT(spread),
+     .fallback = "false",
+     .help =
+         "Plan for each draw of the fit too: the member spread, which takes its time. Also asked "
+         "for by fields."},
+    FOOTPRINT_FIELDS(struct question_query, footprint),
 };
 TABLE_IS(question_fields, QUESTION_CURVE_ONLY + QUESTION_SHARED + QUESTION_PLAN_ONLY);
+
+/* As in the planner, but that train_bytes_per_param waits for the recipe. */
+static struct plan_limits no_limits(void)
+{
+    struct plan_limits limits = plan_limits_none();
+
+    limits.train_bytes_per_param = NAN;
+    return limits;
+}
 
 struct question_query question_default(void)
 {
@@ -205,11 +224,12 @@ struct question_query question_default(void)
         .needs_compute = true,
         .format = ANSWER_BY_ACCEPT,
         .budget = budget_default(),
-        .limits = plan_limits_none(),
+        .limits = no_limits(),
         .level = LEVEL_DEFAULT,
         .objective = PLAN_LEAST_LOSS,
         .target_loss = NAN,
         .slack = 0.005,
+        .footprint = footprint_default(),
     };
 }
 
@@ -293,6 +313,8 @@ static enum err_code check(struct call *call, struct question_query *query)
     bool has_budget =
         budget_apply(call, &query->budget, needs_compute, &query->limits, &query->spent);
 
+    if (isnan(query->limits.train_bytes_per_param))
+        query->limits.train_bytes_per_param = footprint_bytes_per_param(&query->footprint);
     if (query->objective == PLAN_LEAST_LOSS) {
         if (query->limits.compute_flops == INFINITY && needs_compute && !has_budget)
             answer_fault(call, "compute", "is required, or gpu, gpus and days");

@@ -8,6 +8,7 @@
 #include "core/plan.h"
 #include "server/budget.h"
 #include "server/call.h"
+#include "server/footprint.h"
 #include "server/model.h"
 #include "server/tables.h"
 
@@ -29,6 +30,8 @@ struct question_query {
     /* Plans only. */
     int objective; /* enum plan_objective */
     double target_loss, slack;
+    bool spread;
+    struct footprint_query footprint;
     bool needs_compute; /* set by the handler: the question is void without a budget */
 };
 

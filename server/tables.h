@@ -33,7 +33,7 @@ enum {
     /* question_fields: rows of curves, then of both, then of plans. */
     QUESTION_CURVE_ONLY = 8,
     QUESTION_SHARED = 28,
-    QUESTION_PLAN_ONLY = 3,
+    QUESTION_PLAN_ONLY = 10,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
     PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
 };

@@ -1,0 +1,91 @@
+#include "server/footprint.h"
+
+#include <math.h>
+
+#include "core/transformer.h"
+
+const char *const footprint_optimizers[] = {"adam-bf16", "adam-bf16-fp32-grads", "adam-fp32",
+                                            "adam-8bit", "sgd-momentum-bf16",    NULL};
+
+struct footprint_query footprint_default(void)
+{
+    return (struct footprint_query){
+        .data_parallel = NAN, .sequence = FOOTPRINT_SEQUENCE, .micro_batch = 1};
+}
+
+static const struct memory_recipe *recipe_of(const struct footprint_query *query)
+{
+    return memory_recipe_find(footprint_optimizers[query->optimizer]);
+}
+
+double footprint_bytes_per_param(const struct footprint_query *query)
+{
+    const struct memory_recipe *recipe = recipe_of(query);
+
+    return recipe->weights + recipe->gradients + recipe->states;
+}
+
+/* The buckets as a list, with their sum as the member `total`. */
+static void write_buckets(struct out *out, const struct memory_bucket *bucket, size_t count)
+{
+    double total = 0;
+
+    out_array_begin(out, "buckets");
+    for (size_t i = 0; i < count; i++) {
+        out_object_begin(out, NULL);
+        out_text(out, "name", bucket[i].name);
+        out_number(out, "bytes", bucket[i].bytes);
+        out_text(out, "formula", bucket[i].formula);
+        out_text(out, "source", bucket[i].source);
+        out_object_end(out);
+        total += bucket[i].bytes;
+    }
+    out_array_end(out);
+    out_number(out, "total", total);
+}
+
+void footprint_write(struct out *out, const struct footprint_query *query, double gpus,
+                     const struct plan_limits *limits,
+                     const struct plan_configuration *configuration)
+{
+    static const struct transformer_convention all = {true, true};
+    const struct memory_training training = {
+        .recipe = recipe_of(query),
+        .ranks = !isnan(query->data_parallel) ? query->data_parallel
+                 : isnan(gpus)                ? 1
+                                              : gpus,
+        .zero_stage = (int)query->zero_stage,
+        .sequence = query->sequence,
+        .batch = query->micro_batch,
+        .recompute = query->recompute,
+    };
+    struct memory_bucket serving[MEMORY_SERVING_BUCKETS], device[MEMORY_TRAINING_BUCKETS];
+    struct transformer transformer;
+    struct transformer_count count;
+
+    if (!configuration->has_architecture) {
+        out_null(out, "memory");
+        return;
+    }
+    transformer = transformer_from_architecture(&configuration->architecture);
+    count = transformer_count(&transformer, &all);
+    /* As the limits count: by the shape's convention, without norms and routers. */
+    count.n_total = configuration->architecture.n_total;
+    memory_serving(&count, limits->bytes_per_param, limits->kv_tokens, limits->bytes_per_param,
+                   serving);
+    memory_train(&transformer, &count, &training, device);
+    out_object_begin(out, "memory");
+    out_object_begin(out, "serving");
+    write_buckets(out, serving, MEMORY_SERVING_BUCKETS);
+    out_object_end(out);
+    out_object_begin(out, "training_device");
+    out_text(out, "optimizer", training.recipe->id);
+    out_integer(out, "zero_stage", training.zero_stage);
+    out_number(out, "data_parallel", training.ranks);
+    out_number(out, "sequence", training.sequence);
+    out_number(out, "micro_batch", training.batch);
+    out_bool(out, "recompute", training.recompute);
+    write_buckets(out, device, MEMORY_TRAINING_BUCKETS);
+    out_object_end(out);
+    out_object_end(out);
+}

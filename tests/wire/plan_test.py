@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""What a plan says beside the optimum: prices, spread, memory, and the near-optimal set of a fit."""
+import math
+
+from checked import Checked
+import tap
+
+daemon = Checked()
+daemon.load_sample()
+FIT = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'bootstrap': 100,
+                               'seed': 1}).json
+OWN = {'study': 'marin-moe', 'fit': FIT['id'], 'compute': 1e21}
+MEMBERS = ('prices', 'memory', 'spread')
+
+
+def plan(**query):
+    answer = daemon.get('/v1/plan', query)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+@tap.test
+def prices_are_the_slopes_of_the_optimum():
+    base = {'fit': 'joint-2025', 'compute': 1e22, 'memory': 40e9, 'experts': 8}
+    prices = plan(**base, fields='prices')['prices']
+    for limit in ('compute', 'memory'):
+        step = base[limit] * 1e-4
+        low, high = (plan(**{**base, limit: base[limit] + sign * step})['optimum']['loss']
+                     for sign in (-1, 1))
+        assert math.isclose(prices[limit], (high - low) / 2 / step, rel_tol=1e-4), limit
+    assert math.isclose(prices['memory_gb'], prices['memory'] * 1e9)
+    assert prices['max_tokens'] is None and prices['trillion_tokens'] is None
+    loose = plan(fit='joint-2025', compute=1e20, memory='10TB', fields='prices')['prices']
+    assert loose['memory'] == 0 and loose['compute'] < 0 and loose['day'] is None
+
+
+@tap.test
+def a_day_more_costs_what_its_flops_do():
+    query = {'fit': 'joint-2025', 'gpu': 'h100-sxm', 'gpus': 64, 'days': 10, 'experts': 8}
+    now, more = plan(**query), plan(**{**query, 'days': 10.001})
+    got = (more['optimum']['loss'] - now['optimum']['loss']) / 0.001
+    assert math.isclose(now['prices']['day'], got, rel_tol=1e-3), (now['prices'], got)
+
+
+@tap.test
+def the_spread_comes_when_asked_for():
+    assert plan(**OWN)['spread'] is None
+    asked, named = plan(**OWN, spread='true')['spread'], plan(**OWN, fields='spread')
+    assert named == {'spread': asked}
+    assert asked['draws'] == 100 and 0 < asked['answered'] <= 100
+    assert math.isclose(sum(c['share'] for c in asked['choices']), asked['answered'] / 100)
+    assert plan(fit='joint-2025', compute=1e21, spread='true')['spread'] is None
+    body = daemon.post('/v1/plan', {**OWN, 'spread': True, 'fields': 'spread'})
+    assert body.json['spread'] == asked
+
+
+@tap.test
+def the_spread_holds_the_optimum_and_widens_with_the_level():
+    answer = plan(**OWN, spread='true', level=0.99)
+    narrow = plan(**OWN, spread='true', level=0.5)['spread']
+    for member in ('n_active', 'tokens', 'loss'):
+        low, high = answer['spread'][member]
+        assert low <= narrow[member][0] <= narrow[member][1] <= high, member
+        assert low <= answer['optimum'][member] <= high, member
+
+
+@tap.test
+def near_optimal_reaches_as_far_as_the_interval():
+    answer = plan(**OWN, slack=0)
+    bound = answer['optimum']['loss_interval'][1]
+    assert answer['near_optimal_loss'] == bound > answer['optimum']['loss']
+    near = answer['near_optimal'][0]
+    for n_active in near['n_active']:
+        at = daemon.get('/v1/predict', {
+            'fit': FIT['id'], 'n_active': repr(n_active), 'tokens': repr(1e21 / 6 / n_active),
+            'experts': near['experts'], 'granularity': near['granularity']}).json
+        assert math.isclose(at['loss'], bound, rel_tol=1e-9), (at, bound)
+    assert plan(**OWN, slack=0, fields='near_optimal')['near_optimal'] == answer['near_optimal']
+    wide = plan(**OWN, slack=1)
+    assert math.isclose(wide['near_optimal_loss'], 2 * wide['optimum']['loss'])
+    preset = plan(fit='joint-2025', compute=1e21)
+    assert math.isclose(preset['near_optimal_loss'], 1.005 * preset['optimum']['loss'])
+
+
+def device(**query):
+    memory = plan(fit='joint-2025', compute=1e22, experts=8, **query)['memory']
+    return {bucket['name']: bucket['bytes'] for bucket in memory['training_device']['buckets']}
+
+
+@tap.test
+def memory_is_told_bucket_by_bucket():
+    answer = plan(fit='joint-2025', compute=1e22, memory=40e9, kv_tokens='32K')
+    architecture, serving = answer['optimum']['architecture'], answer['memory']['serving']
+    sizes = {bucket['name']: bucket['bytes'] for bucket in serving['buckets']}
+    assert sizes['weights'] == 2 * architecture['n_total']
+    assert sizes['kv_cache'] == 2 * 2 * 32000 * architecture['layers'] * \
+        architecture['kv_heads'] * architecture['head_dim']
+    assert serving['total'] == sum(sizes.values()) <= 40e9
+    assert all(bucket['formula'] and bucket['source'] for bucket in serving['buckets'])
+
+
+@tap.test
+def recipes_shards_and_recomputation_change_it():
+    whole = device()
+    assert whole['gradients'] == whole['weights'] and whole['optimizer'] == 6 * whole['weights']
+    for stage, sharded in enumerate((set(), {'optimizer'}, {'optimizer', 'gradients'},
+                                     {'optimizer', 'gradients', 'weights'})):
+        some = device(zero_stage=stage, data_parallel=64)
+        for name in whole:
+            assert math.isclose(some[name], whole[name] / (64 if name in sharded else 1)), name
+    assert math.isclose(device(optimizer='adam-8bit')['optimizer'], 3 * whole['weights'])
+    assert device(recompute='true')['activations'] < whole['activations'] / 4
+    assert math.isclose(device(sequence=2048, micro_batch=6)['activations'],
+                        3 * whole['activations'])
+
+
+@tap.test
+def the_recipe_decides_the_training_limit():
+    for name, size in (('adam-bf16', 16), ('adam-bf16-fp32-grads', 18), ('adam-fp32', 16),
+                       ('adam-8bit', 10), ('sgd-momentum-bf16', 12)):
+        answer = plan(compute=1e21, optimizer=name, fields='constraints')
+        assert answer['constraints']['train_bytes_per_param'] == size, name
+    answer = plan(compute=1e21, optimizer='adam-8bit', train_bytes_per_param=20)
+    assert answer['constraints']['train_bytes_per_param'] == 20
+    answer = daemon.get('/v1/plan', {'compute': 1e21, 'optimizer': 'lion', 'zero_stage': 4,
+                                     'data_parallel': 0, 'spread': 'perhaps'})
+    assert [error['parameter'] for error in answer.json['errors']] == \
+        ['optimizer', 'zero_stage', 'data_parallel', 'spread']
+
+
+@tap.test
+def fields_leave_them_out():
+    assert list(plan(compute=1e21, fields='optimum')) == ['optimum']
+    for member in MEMBERS:
+        assert list(plan(compute=1e21, fields=member)) == [member]
+
+
+tap.main(daemon.close)
