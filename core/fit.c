@@ -224,27 +224,75 @@ static void describe(struct work *work, struct fit_result *result)
                  polish->trial, result);
 }
 
+/* Gives a result its draws (kept, not copied) and the intervals they make. */
+static enum err_code set_draws(struct fit_result *result, const double *draws, size_t n,
+                               double level, struct err *err)
+{
+    size_t width = result->law->n_coefficients;
+    double *values = calloc(n + 1, sizeof *values);
+
+    if (values == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
+    for (size_t i = 0; i < width; i++) {
+        result->interval[i][0] = result->interval[i][1] = NAN;
+        if (!result->is_free[i] || isnan(result->standard_error[i]))
+            continue;
+        for (size_t k = 0; k < n; k++)
+            values[k] = draws[k * width + i];
+        fit_interval_of(values, n, level, result->interval[i]);
+    }
+    result->draws = draws;
+    result->n_draws = n;
+    free(values);
+    return ERR_OK;
+}
+
+struct drawing {
+    const struct work *work;
+    struct fit_options options;
+    double z[LAW_MAX_COEFFICIENTS];
+    double *draws;
+};
+
+/* A fit_part: reads the work, writes draws of its own. */
+static enum err_code draw_part(void *ctx, size_t first, size_t n, struct err *err)
+{
+    const struct drawing *drawing = ctx;
+    const struct work *work = drawing->work;
+    struct arena scratch;
+    enum err_code code;
+
+    arena_init(&scratch, SIZE_MAX);
+    code = fit_bootstrap_run(&drawing->options, &work->problem, drawing->z, work->obs, first, n,
+                             &scratch, drawing->draws + first * work->problem.law->n_coefficients,
+                             err);
+    arena_release(&scratch);
+    return code;
+}
+
 /* The bootstrap, its draws in the caller's arena. */
 static enum err_code draw(struct work *work, struct arena *arena, struct fit_result *result,
                           struct err *err)
 {
+    struct drawing drawing = {.work = work, .options = *work->options};
     size_t n = work->options->bootstrap;
-    double *draws, z[LAW_MAX_COEFFICIENTS] = {0};
     enum err_code code;
 
     if (n == 0)
         return ERR_OK;
-    draws = arena_calloc(arena, n * result->law->n_coefficients, sizeof *draws);
-    if (draws == NULL)
+    drawing.draws = arena_calloc(arena, n * result->law->n_coefficients, sizeof(double));
+    if (drawing.draws == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
     /* From the coefficients, as fit_draws must: the same draws to the bit. */
-    fit_problem_point(&work->problem, result->coefficient, z);
-    fit_problem_clip(&work->problem, z);
-    code = fit_bootstrap_run(work->options, &work->problem, z, work->obs, 0, n, &work->scratch,
-                             draws, err);
-    if (code == ERR_OK)
-        code = fit_set_draws(result, draws, n, work->options->level, err);
-    return code;
+    fit_problem_point(&work->problem, result->coefficient, drawing.z);
+    fit_problem_clip(&work->problem, drawing.z);
+    if (work->options->share != NULL) {
+        drawing.options.progress = NULL; /* who shares out knows of all parts */
+        code = work->options->share(work->options->share_ctx, n, draw_part, &drawing, err);
+    } else {
+        code = draw_part(&drawing, 0, n, err);
+    }
+    return code == ERR_OK ? set_draws(result, drawing.draws, n, work->options->level, err) : code;
 }
 
 enum err_code fit_run(const struct fit_options *options, const struct obs *obs, size_t count,
@@ -309,28 +357,6 @@ enum err_code fit_draws(const struct fit_options *options, const struct obs *obs
     arena_release(&work->scratch);
     free(work);
     return code;
-}
-
-enum err_code fit_set_draws(struct fit_result *result, const double *draws, size_t n, double level,
-                            struct err *err)
-{
-    size_t width = result->law->n_coefficients;
-    double *values = calloc(n + 1, sizeof *values);
-
-    if (values == NULL)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
-    for (size_t i = 0; i < width; i++) {
-        result->interval[i][0] = result->interval[i][1] = NAN;
-        if (!result->is_free[i] || isnan(result->standard_error[i]))
-            continue;
-        for (size_t k = 0; k < n; k++)
-            values[k] = draws[k * width + i];
-        fit_interval_of(values, n, level, result->interval[i]);
-    }
-    result->draws = draws;
-    result->n_draws = n;
-    free(values);
-    return ERR_OK;
 }
 
 double fit_objective(const struct fit_options *options, const double *coefficients,

@@ -50,6 +50,15 @@ struct fit_progress {
     double best_objective;
 };
 
+/* Makes items first … first + n − 1 of some work; parts may be made at the same time. */
+typedef enum err_code fit_part(void *ctx, size_t first, size_t n, struct err *err);
+
+/* Shares work out over threads: calls part(ctx, …) for ranges that cover 0 … count − 1 once each,
+ * in any order. Returns the error of a part that failed, or ERR_CANCELLED, once no part runs any
+ * more; progress and the wish to cancel are its own to tell and to hear. */
+typedef enum err_code fit_share(void *share_ctx, size_t count, fit_part *part, void *ctx,
+                                struct err *err);
+
 struct fit_options {
     const struct law *law;
     struct robust robust;
@@ -65,6 +74,10 @@ struct fit_options {
     /* Called now and then; false cancels. May be NULL. */
     bool (*progress)(void *ctx, const struct fit_progress *progress);
     void *progress_ctx;
+    /* Makes the draws, those of the hold-out too; the bits do not depend on how. NULL: here, one
+     * after the other. */
+    fit_share *share;
+    void *share_ctx;
 };
 
 /* law, huber delta 1e-3, FIT_STARTS_DEFAULT, seed 0, everything FIT_DEFAULT, level 0.9. */
@@ -127,16 +140,11 @@ enum err_code fit_run(const struct fit_options *options, const struct obs *obs, 
                       struct arena *arena, struct fit_result *ret_result, struct err *err);
 
 /* Draws first … first + n − 1 of the bootstrap of a fit that fit_run made from the same options and
- * runs, into ret_draws (n × n_coefficients): what fit_run itself does for options->bootstrap, in
- * parts that threads can share. Draw k is the same whoever makes it. ERR_CANCELLED,
- * ERR_NO_MEMORY. */
+ * runs, into ret_draws (n × n_coefficients): what fit_run itself makes for options->bootstrap.
+ * Draw k is the same whoever makes it. ERR_CANCELLED, ERR_NO_MEMORY. */
 enum err_code fit_draws(const struct fit_options *options, const struct obs *obs, size_t count,
                         const struct fit_result *result, size_t first, size_t n, double *ret_draws,
                         struct err *err);
-
-/* Gives a result its draws (kept, not copied) and the intervals they make. ERR_NO_MEMORY. */
-enum err_code fit_set_draws(struct fit_result *result, const double *draws, size_t n, double level,
-                            struct err *err);
 
 struct fit_residual {
     double predicted;        /* loss */

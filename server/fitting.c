@@ -9,6 +9,7 @@
 #include "server/app.h"
 #include "server/fit_document.h"
 #include "server/process.h"
+#include "server/share.h"
 #include "server/studies.h"
 
 enum { RUNS_NAMED_MAX = 20 }; /* runs a refusal names; the rest are counted */
@@ -108,19 +109,28 @@ enum err_code fitting_prepare(struct call *call, struct fitting *fitting)
     return fitting_read_runs(call, fitting);
 }
 
-static bool watch_progress(void *ctx, const struct fit_progress *progress)
+/* Of a search; and, in a fit that has both, of the search of its hold-out. */
+static bool tell_search(void *ctx, const struct fit_progress *progress)
 {
-    struct call *call = ctx;
-    struct fitting *fitting = call->stage;
-    struct fit_progress so_far = fitting->watch->progress; /* written by this thread alone */
+    const struct call *call = ctx;
+    const struct fitting *fitting = call->stage;
 
-    if (progress->draws > 0) { /* the search is over: what it found stays told */
-        so_far.draws_done = progress->draws_done;
-        so_far.draws = progress->draws;
-    } else {
-        so_far = *progress;
-    }
-    return jobs_progress(call->app->jobs, fitting->watch, &so_far);
+    return fitting->watch == NULL || jobs_progress(call->app->jobs, fitting->watch, progress);
+}
+
+static bool tell_draws(void *ctx, size_t done, size_t count)
+{
+    const struct call *call = ctx;
+    const struct fitting *fitting = call->stage;
+    struct fit_progress progress;
+
+    if (fitting->watch == NULL)
+        return true;
+    progress =
+        fitting->watch->progress; /* what the search found stays told; this thread wrote it */
+    progress.draws_done = done;
+    progress.draws = count;
+    return jobs_progress(call->app->jobs, fitting->watch, &progress);
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -210,12 +220,18 @@ static enum err_code make_record(struct call *call, struct fitting *fitting)
 
 enum err_code fitting_compute(struct call *call, struct fitting *fitting)
 {
+    struct share share = {.threads = (size_t)call->app->options.draw_threads,
+                          .progress = tell_draws,
+                          .progress_ctx = call};
     enum err_code code;
 
     call->stage = fitting;
-    fitting->options.progress = fitting->watch != NULL ? watch_progress : NULL;
+    fitting->options.progress = tell_search;
     fitting->options.progress_ctx = call;
+    fitting->options.share = share_run;
+    fitting->options.share_ctx = &share;
     code = fit_run(&fitting->options, fitting->obs, fitting->count, &call->arena, &fitting->result,
                    &call->err);
+    fitting->options.share_ctx = NULL; /* of this function */
     return code == ERR_OK ? make_record(call, fitting) : code;
 }

@@ -37,7 +37,7 @@ enum err_code fitting_check_runs(struct call *call, const struct fitting *fittin
 enum err_code fitting_prepare(struct call *call, struct fitting *fitting);
 
 /* Fits and makes the record, with status FIT_FINISHED. Draws of the bootstrap are shared out over
- * call->app->options.threads. The errors of fit_run. */
+ * call->app->options.draw_threads. The errors of fit_run. */
 enum err_code fitting_compute(struct call *call, struct fitting *fitting);
 
 #endif

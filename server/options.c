@@ -48,6 +48,8 @@ static const struct row rows[] = {
     {"readers", INTEGER, AT(readers), "2", 1, 64, "THREADS", "threads that read the database"},
     {"fit-threads", INTEGER, AT(fit_threads), NULL, 1, 256, "THREADS",
      "fits computed at a time; default half the cores"},
+    {"draw-threads", INTEGER, AT(draw_threads), NULL, 1, 256, "THREADS",
+     "threads that share the bootstrap draws of one fit; default one per core"},
     {"max-connections", INTEGER, AT(max_connections), "4096", 1, 1000000, "CONNECTIONS",
      "open at a time; more are closed at once"},
     {"max-connections-per-ip", INTEGER, AT(max_connections_per_ip), "1024", 1, 1000000,
@@ -136,6 +138,7 @@ static void put_defaults(struct options *options)
             put(&rows[i], rows[i].name, rows[i].fallback, options, &err);
     options->threads = cores > 0 ? cores : 1;
     options->fit_threads = cores > 1 ? cores / 2 : 1;
+    options->draw_threads = cores > 0 ? cores : 1;
 }
 
 static enum err_code put_environment(char *const *environment, struct options *options,
