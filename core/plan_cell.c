@@ -145,6 +145,13 @@ double plan_cell_tokens_most(const struct plan_cell *cell, double d_model)
     return fmin(plan_cell_tokens_cap(cell, d_model), plan_cell_tokens_by_compute(cell, d_model));
 }
 
+bool plan_cell_allows(const struct plan_cell *cell, double d_model, double tokens)
+{
+    return tokens <= plan_cell_tokens_cap(cell, d_model) * (1 + limit_tolerance) &&
+           plan_cell_compute(cell, d_model, tokens) <=
+               cell->limits->compute_flops * (1 + limit_tolerance);
+}
+
 double plan_cell_compute(const struct plan_cell *cell, double d_model, double tokens)
 {
     return plan_poly_at(&cell->flops, d_model) * tokens + SHAPE_INFERENCE_FLOPS_PER_PARAM *

@@ -74,6 +74,10 @@ double plan_cell_tokens_cap(const struct plan_cell *cell, double d_model);
 double plan_cell_tokens_by_compute(const struct plan_cell *cell, double d_model);
 double plan_cell_tokens_most(const struct plan_cell *cell, double d_model);
 
+/* Whether the limits on tokens and on compute allow that many at d_model, each to 1e-12 of itself:
+ * where inference takes all but a millionth of the compute, that is not 1e-12 of the tokens. */
+bool plan_cell_allows(const struct plan_cell *cell, double d_model, double tokens);
+
 /* Train and inference FLOPs, the quantity `compute` limits. */
 double plan_cell_compute(const struct plan_cell *cell, double d_model, double tokens);
 

@@ -28,8 +28,8 @@ double plan_least_tokens(const struct plan_cell *cell, double d_model)
     double least = plan_cell_tokens_least(cell, d_model);
     double most = plan_cell_tokens_most(cell, d_model);
 
-    if (!(most >= least * (1 - 1e-12)))
-        return NAN;
+    if (!(most >= least))
+        return plan_cell_allows(cell, d_model, least) ? least : NAN;
     return cell->appetite == PLAN_MORE_TOKENS ? most : least;
 }
 

@@ -70,7 +70,7 @@ static double tokens_for_target(const struct plan_cell *cell, double target_loss
     double least = plan_cell_tokens_least(cell, d_model);
     double most = plan_cell_tokens_most(cell, d_model), rest = target_loss - slice->c, size;
 
-    if (!(most >= least * (1 - 1e-12)))
+    if (!(most >= least) && !plan_cell_allows(cell, d_model, least))
         return NAN;
     if (plan_cell_loss(cell, d_model, least) <= target_loss)
         return least;
