@@ -399,7 +399,8 @@ static const struct route routes[] = {
         .help =
             "Columns to plot. isoflop: loss over n_active at fixed compute, for each E; tokens: "
             "loss over tokens; experts: the least loss over E; frontier: the optimum over "
-            "compute.",
+            "compute; contour: loss over n_active and tokens at one E and G, those of the plan "
+            "where several are allowed.",
         .query = question_fields,
         .n_query = CURVE_FIELDS,
         .reply_schema = "Curve",

@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Every kind of curve: its columns, bands, lines, runs, and the same as CSV."""
+import csv
+import io
+import math
+
+from checked import Checked
+import tap
+
+daemon = Checked()
+daemon.load_sample()
+FIT = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'bootstrap': 60,
+                               'seed': 1}).json
+LIMITS = {'compute': 1e21, 'memory': 20e9, 'points': 12}
+KINDS = ('isoflop', 'tokens', 'experts', 'frontier')
+
+
+def curve(kind, **query):
+    answer = daemon.get(f'/v1/curves/{kind}', query)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def rows(drawn):
+    columns = drawn['columns']
+    return [dict(zip(columns, values)) for values in zip(*columns.values())]
+
+
+def loss(fit, row):
+    query = {'fit': fit, **{name: repr(row[name]) for name in ('n_active', 'tokens')},
+             'experts': row['experts'], 'granularity': row['granularity']}
+    return daemon.get('/v1/predict', query).json
+
+
+@tap.test
+def every_row_is_what_the_law_predicts():
+    for kind in KINDS:
+        drawn = curve(kind, fit='joint-2025', **LIMITS)
+        shown = [row for row in rows(drawn) if row['loss'] is not None]
+        assert len(shown) > 5, kind
+        for row in shown[:: len(shown) // 5]:
+            assert math.isclose(row['loss'], loss('joint-2025', row)['loss'], rel_tol=1e-12), kind
+
+
+@tap.test
+def bands_are_the_intervals_of_the_fit():
+    for kind in KINDS:
+        drawn = curve(kind, fit=FIT['id'], study='marin-moe', **LIMITS)
+        row = [row for row in rows(drawn) if row['loss_low'] is not None][-1]
+        assert row['loss_low'] < row['loss_high'], kind
+        # A prediction interpolates between draws in ln loss, a curve in loss.
+        low, high = loss(FIT['id'], row)['interval']
+        assert math.isclose(low, row['loss_low'], rel_tol=1e-6), kind
+        assert math.isclose(high, row['loss_high'], rel_tol=1e-6), kind
+
+
+@tap.test
+def the_runs_of_the_fit_stand_beside():
+    runs = curve('isoflop', fit=FIT['id'], **LIMITS, fields='runs')['runs']
+    assert runs['count'] == FIT['points'] == len(runs['columns']['id'])
+    stored = daemon.get(f'/v1/experiments/{runs["columns"]["id"][7]}').json
+    for name in ('loss', 'tokens', 'n_active', 'experts'):
+        assert runs['columns'][name][7] == stored[name]
+    assert curve('isoflop', fit='joint-2025', **LIMITS)['runs'] is None
+
+
+@tap.test
+def lines_lie_where_the_limits_bind():
+    drawn = curve('isoflop', fit='joint-2025', **LIMITS, kv_tokens='16K', train_memory='100GB')
+    lines = {line['experts']: line for line in drawn['lines']}
+    assert sorted(lines) == [1, 2, 4, 8, 16, 32]
+    for experts, line in lines.items():
+        for limit, name in (('memory', 'n_active_by_memory'),
+                            ('train_memory', 'n_active_by_train_memory')):
+            query = {'fit': 'joint-2025', 'compute': 1e25, 'experts': experts,
+                     'kv_tokens': '16K', 'max_tokens': 1e11, 'fields': 'optimum',
+                     limit: 20e9 if limit == 'memory' else 100e9}
+            best = daemon.get('/v1/plan', query).json['optimum']
+            assert limit in best['binding']
+            assert math.isclose(best['n_active'], line[name], rel_tol=1e-9), (experts, name)
+    plain = curve('experts', fit='joint-2025', compute=1e21)['lines']
+    assert all(line['n_active_by_memory'] is None for line in plain)
+
+
+@tap.test
+def the_compute_line_of_tokens_is_where_the_budget_ends():
+    drawn = curve('tokens', fit='joint-2025', compute=1e21, experts='4,8', inference_tokens='1B')
+    for line in drawn['lines']:
+        mine = [row for row in rows(drawn) if row['experts'] == line['experts']]
+        assert all((row['tokens'] <= line['tokens_by_compute'] * (1 + 1e-9)) == row['feasible']
+                   for row in mine)
+        assert math.isclose(max(row['tokens'] for row in mine if row['feasible']),
+                            line['tokens_by_compute'], rel_tol=1e-9)
+
+
+@tap.test
+def a_contour_is_a_grid():
+    drawn = curve('contour', fit='joint-2025', experts=8, compute=1e21, points=7)
+    columns = drawn['columns']
+    assert drawn['rows'] == len(columns['n_active']) == len(columns['loss']) == 7
+    for i, j in ((0, 0), (3, 5), (6, 6)):
+        row = {'experts': 8, 'granularity': 1, 'n_active': columns['n_active'][i],
+               'tokens': columns['tokens'][j]}
+        assert math.isclose(columns['loss'][i][j], loss('joint-2025', row)['loss'], rel_tol=1e-9)
+    for n_active, tokens in zip(columns['n_active'], columns['tokens_by_compute']):
+        assert math.isclose(6 * n_active * tokens, 1e21, rel_tol=1e-9)
+
+
+@tap.test
+def a_contour_takes_ranges_and_the_best_cell():
+    ranges = {'n_active_min': '100M', 'n_active_max': '1B', 'tokens_min': '1B', 'tokens_max': '10B'}
+    drawn = curve('contour', fit='joint-2025', points=3, **ranges)
+    assert [drawn['columns'][name][0] for name in ('n_active', 'tokens')] == [1e8, 1e9]
+    assert [drawn['columns'][name][-1] for name in ('n_active', 'tokens')] == [1e9, 1e10]
+    best = daemon.get('/v1/plan', {'fit': 'joint-2025', 'compute': LIMITS['compute'],
+                                   'memory': LIMITS['memory']}).json['optimum']
+    drawn = curve('contour', fit='joint-2025', **LIMITS)
+    assert drawn['lines'][0]['experts'] == best['experts']
+    grid = [value for row in drawn['columns']['loss'] for value in row]
+    assert min(grid) < best['loss'] < max(grid)
+
+
+@tap.test
+def contours_refuse_what_is_too_much_or_too_little():
+    for query, parameters in (({'points': 501, 'compute': 1e21}, ['points']),
+                              ({'compute': 1e21, 'tokens_min': 1e9}, ['tokens_max']),
+                              ({'compute': 1e21, 'compute_min': 1e20, 'compute_max': 1e22},
+                               ['compute_min', 'compute_max']),
+                              ({}, None)):
+        answer = daemon.get('/v1/curves/contour', {'fit': 'joint-2025', **query})
+        assert answer.status == 400, answer
+        if parameters:
+            assert [e['parameter'] for e in answer.json['errors']] == parameters, answer
+
+
+@tap.test
+def csv_says_the_same():
+    for kind in (*KINDS, 'contour'):
+        drawn = curve(kind, fit='joint-2025', experts=8, compute=1e21, points=4)
+        text = daemon.get(f'/v1/curves/{kind}', {'fit': 'joint-2025', 'experts': 8, 'compute': 1e21,
+                                                 'points': 4, 'format': 'csv'}).body.decode()
+        table = list(csv.DictReader(io.StringIO(text)))
+        if kind == 'contour':
+            flat = [value for row in drawn['columns']['loss'] for value in row]
+            assert [float(row['loss']) for row in table] == flat
+            continue
+        assert list(table[0]) == list(drawn['columns'])
+        assert [float(row['n_active']) for row in table] == drawn['columns']['n_active'], kind
+
+
+tap.main(daemon.close)
