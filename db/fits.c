@@ -11,6 +11,11 @@ static const char *robust_name(unsigned value)
     return value < sizeof names / sizeof names[0] ? names[value] : NULL;
 }
 
+static const char *convention_name(unsigned value)
+{
+    return parameter_convention_name((enum parameter_convention)value);
+}
+
 static const char *status_name(unsigned value)
 {
     return fit_status_name((enum fit_status)value);
@@ -26,6 +31,7 @@ static const struct column columns[] = {
     {"created_at", COLUMN_INTEGER, AT(created_at_us), 0, NULL},
     {"finished_at", COLUMN_TIME, AT(finished_at_us), 0, NULL},
     {"plain", COLUMN_BOOL, AT(plain), 0, NULL},
+    {"parameter_convention", COLUMN_CHOICE, AT(parameter_convention), 0, convention_name},
     {"robust", COLUMN_CHOICE, AT(robust.kind), 0, robust_name},
     {"robust_delta", COLUMN_REAL, AT(robust.delta), 0, NULL},
 };

@@ -79,6 +79,8 @@ static const char fits_1[] =
     "    created_at INTEGER NOT NULL,\n"
     "    finished_at INTEGER, -- NULL while running, and for ever when interrupted\n"
     "    plain INTEGER NOT NULL CHECK (plain IN (0, 1)), -- neither where nor fixed nor prior\n"
+    "    parameter_convention TEXT NOT NULL -- the study's then: it may change, a fit may not\n"
+    "        CHECK (parameter_convention IN ('with_embedding', 'non_embedding')),\n"
     "    robust TEXT NOT NULL CHECK (robust IN ('huber', 'squared')),\n"
     "    robust_delta REAL,\n"
     "    document TEXT, -- JSON members of the answer, byte for byte as first given\n"

@@ -101,6 +101,7 @@ struct fit_record {
     enum fit_status status;
     int64_t created_at_us, finished_at_us; /* finished 0 while running */
     bool plain;                            /* made with neither where nor fixed nor prior */
+    enum parameter_convention parameter_convention; /* the study's when the runs were read */
     struct robust robust;
     size_t n_coefficients;
     double coefficient[LAW_MAX_COEFFICIENTS]; /* natural, full precision; may be INFINITY */

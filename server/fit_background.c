@@ -50,6 +50,7 @@ struct fit_record fit_background_record(struct call *call, const struct fitting 
         .label = fitting->request.label,
         .status = FIT_RUNNING,
         .created_at_us = call->now_us,
+        .parameter_convention = fitting->study->parameter_convention,
         .robust = fitting->options.robust,
     };
 }

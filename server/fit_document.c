@@ -219,7 +219,8 @@ static void write_warnings(struct out *out, const struct fit_result *result,
 void fit_document_write(struct out *out, const struct fit_facts *facts)
 {
     const struct fit_result *result = facts->result;
-    const struct shape shape = snapshot_shape_of_runs(result->law, facts->study);
+    const struct shape shape =
+        snapshot_shape_of_runs(result->law, facts->study->parameter_convention);
     const struct ratios ratios = shape_ratios(&shape, facts, out);
     char sha256[65];
 

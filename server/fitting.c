@@ -198,6 +198,7 @@ static enum err_code make_record(struct call *call, struct fitting *fitting)
         .finished_at_us = process_wall_us(),
         .plain =
             request->where.n_terms == 0 && request->fixed.count == 0 && request->prior.count == 0,
+        .parameter_convention = fitting->study->parameter_convention,
         .robust = fitting->options.robust,
         .n_coefficients = law->n_coefficients,
         .n_draws = result->n_draws,

@@ -6,13 +6,12 @@
 
 #include "server/snapshot.h"
 
-struct shape snapshot_shape_of_runs(const struct law *law, const struct study *study)
+struct shape snapshot_shape_of_runs(const struct law *law, enum parameter_convention convention)
 {
     const struct shape *shape =
         strcmp(law->name, "fine-grained") == 0 ? &shape_fine_grained : &shape_joint;
 
-    return study->parameter_convention == PARAMETERS_NON_EMBEDDING ? shape_non_embedding(shape)
-                                                                   : *shape;
+    return convention == PARAMETERS_NON_EMBEDDING ? shape_non_embedding(shape) : *shape;
 }
 
 /* A law that does not read E was fitted at one E, if the runs had one. */
@@ -21,13 +20,12 @@ static double fixed_experts(const struct law *law, const struct fit_record *reco
     return !law_reads(law, LAW_EXPERTS) && record->n_experts == 1 ? record->experts[0] : 0;
 }
 
-static struct plan_model model_of_record(const struct law *law, const struct fit_record *record,
-                                         const struct study *study)
+static struct plan_model model_of_record(const struct law *law, const struct fit_record *record)
 {
     struct plan_model model = {
         .law = law,
         .coefficient = record->coefficient,
-        .shape = snapshot_shape_of_runs(law, study),
+        .shape = snapshot_shape_of_runs(law, record->parameter_convention),
         .fixed_experts = fixed_experts(law, record),
         .n_draws = record->n_draws,
         .draws = record->draws,
@@ -79,7 +77,7 @@ static enum err_code choose_record(const struct snapshot *snapshot, const struct
     ret->record = record;
     ret->law = law;
     ret->study = snapshot_study(snapshot, record->study);
-    ret->model = model_of_record(law, record, ret->study);
+    ret->model = model_of_record(law, record);
     return ERR_OK;
 }
 

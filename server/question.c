@@ -341,7 +341,7 @@ static void use_shape(const char *name, struct model_choice *choice)
 {
     bool non_embedding = choice->preset != NULL
                              ? strcmp(choice->preset->parameter_convention, "non_embedding") == 0
-                             : choice->study->parameter_convention == PARAMETERS_NON_EMBEDDING;
+                             : choice->record->parameter_convention == PARAMETERS_NON_EMBEDDING;
     const struct shape *shape = shape_find(name);
 
     choice->model.shape = non_embedding ? shape_non_embedding(shape) : *shape;

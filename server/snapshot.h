@@ -47,9 +47,9 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
                                              const struct study *study, const struct law *law);
 
-/* The shape taken for a fit of a study's runs: K's for its own law, J's for all others, counted by
- * the study's convention. */
-struct shape snapshot_shape_of_runs(const struct law *law, const struct study *study);
+/* The shape taken for a fit of runs: K's for its own law, J's for all others, counted by the
+ * convention. */
+struct shape snapshot_shape_of_runs(const struct law *law, enum parameter_convention convention);
 
 /* A fit or a preset, whichever `fit=` meant. */
 struct model_choice {
@@ -58,7 +58,7 @@ struct model_choice {
     const struct preset *preset;
     const struct study *study;
     bool published;          /* fell back to a preset: warn published_coefficients */
-    struct plan_model model; /* ready for plan_solve; shape by the study's convention */
+    struct plan_model model; /* ready for plan_solve; shape by the fit's or preset's convention */
     bool has_dense;
     struct plan_model dense; /* for a preset with a dense companion */
 };

@@ -18,6 +18,7 @@ static struct fit_record finished_fit(struct place *place)
         .created_at_us = 10,
         .finished_at_us = 20,
         .plain = true,
+        .parameter_convention = PARAMETERS_NON_EMBEDDING,
         .robust = {ROBUST_HUBER, 1e-3},
         .n_coefficients = COEFFICIENTS,
         .coefficient = {1.0 / 3, INFINITY, -5e-324},
@@ -103,6 +104,7 @@ static void every_member_comes_back_as_it_was(void **state)
     assert_int_equal(stored.created_at_us, 10);
     assert_int_equal(stored.finished_at_us, 20);
     assert_true(stored.plain);
+    assert_int_equal(stored.parameter_convention, PARAMETERS_NON_EMBEDDING);
     assert_int_equal(stored.robust.kind, ROBUST_HUBER);
     assert_true(stored.robust.delta == 1e-3);
     assert_int_equal(stored.document_length, fit.document_length);

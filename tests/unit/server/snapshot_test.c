@@ -466,16 +466,18 @@ static void a_law_without_experts_holds_for_the_one_its_runs_had(void **state)
     assert_true(choose(shown, NULL, "fine-grained-e64-2024", NULL).model.fixed_experts == 64);
 }
 
-static void shapes_follow_the_law_and_the_study_s_convention(void **state)
+static void shapes_follow_the_law_and_the_convention_of_the_fit(void **state)
 {
     struct shown *shown = *state;
     struct shape bare = shape_non_embedding(&shape_joint);
+    struct fit_record record = record_of("bare", "joint");
 
     put_study(shown, "bare", NULL, PARAMETERS_NON_EMBEDDING);
     put_fit(shown, "default", "joint");
     put_fit(shown, "default", "fine-grained");
     put_fit(shown, "default", "chinchilla");
-    put_fit(shown, "bare", "joint");
+    record.parameter_convention = PARAMETERS_NON_EMBEDDING;
+    put_record(shown, &record);
     renew(shown);
     assert_string_equal(choose(shown, NULL, NULL, "joint").model.shape.name, shape_joint.name);
     assert_true(choose(shown, NULL, NULL, "joint").model.shape.active_embeddings);
@@ -485,8 +487,11 @@ static void shapes_follow_the_law_and_the_study_s_convention(void **state)
     assert_true(choose(shown, "bare", NULL, "joint").model.shape.active_embeddings ==
                 bare.active_embeddings);
     assert_false(choose(shown, "bare", NULL, "joint").model.shape.active_embeddings);
-    /* A preset has its own convention, whatever the study's. */
+    /* A preset has its own convention, whatever the study's, and a fit that of its day. */
     assert_true(choose(shown, "bare", "joint-2025", NULL).model.shape.active_embeddings);
+    put_study(shown, "bare", NULL, PARAMETERS_WITH_EMBEDDING);
+    renew(shown);
+    assert_false(choose(shown, "bare", NULL, "joint").model.shape.active_embeddings);
 }
 
 static void a_preset_with_a_dense_companion_brings_it(void **state)
@@ -579,7 +584,7 @@ int main(void)
         SHOWN(a_fit_with_other_coefficients_than_its_law_now_has_cannot_answer),
         SHOWN(a_model_carries_the_fit_s_numbers),
         SHOWN(a_law_without_experts_holds_for_the_one_its_runs_had),
-        SHOWN(shapes_follow_the_law_and_the_study_s_convention),
+        SHOWN(shapes_follow_the_law_and_the_convention_of_the_fit),
         SHOWN(a_preset_with_a_dense_companion_brings_it),
         SHOWN(readers_and_the_writer_do_not_disturb_each_other),
     };
