@@ -195,35 +195,3 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
     }
     return result;
 }
-
-/* Residuals this large and larger belong to a quarter of the weightless runs: where to start. */
-static double typical_size(const struct fit_polish *polish)
-{
-    double sum = 0.0, total = 0.0;
-
-    for (size_t i = 0; i < polish->problem->n; i++) {
-        sum += polish->weight[i] * sqrt(fabs(polish->residual[i]));
-        total += polish->weight[i];
-    }
-    return total > 0.0 ? (sum / total) * (sum / total) : 0.0;
-}
-
-struct fit_polished fit_polish_anneal(struct fit_polish *polish, const struct fit_polish_goal *goal,
-                                      double *z)
-{
-    static const double fall = 0.25;
-    struct fit_polish_goal stage = *goal;
-    double delta;
-
-    fit_problem_clip(polish->problem, z);
-    if (isinf(goal->delta) || !fit_problem_evaluate(polish->problem, z, polish->residual, NULL))
-        return fit_polish_run(polish, goal, z);
-    stage.tolerance = 1e-2;
-    stage.iterations = 8;
-    stage.exact = false;
-    for (delta = 2.0 * typical_size(polish); delta > goal->delta; delta *= fall) {
-        stage.delta = delta;
-        (void)fit_polish_run(polish, &stage, z);
-    }
-    return fit_polish_run(polish, goal, z);
-}

@@ -2,9 +2,8 @@
  *
  * Each step solves the robust problem along the law's tangent exactly (fit_step), damped as
  * Levenberg-Marquardt. Near the end the law's own curvature is added by differences, which makes
- * convergence quadratic although residuals do not vanish. GSL's solvers are not used here: they
- * have neither bounds nor a robust loss, and reweighting from outside takes thousands of steps at
- * delta 1e-3 (the tests hold GSL against the answers instead).
+ * convergence quadratic although residuals do not vanish. GSL's solver goes before (fit_lm) and
+ * leaves to this what it cannot do: bounds, and the last digits of a loss with kinks.
  * Scratch from the caller's arena once, in fit_polish_init.
  */
 #ifndef MOEPLAN_CORE_FIT_POLISH_H
@@ -41,10 +40,5 @@ struct fit_polish_goal {
 /* Moves z. objective INFINITY when z itself has none. */
 struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
                                    double *z);
-
-/* The same through a falling sequence of thresholds, from the size of the residuals down to the
- * goal's: for points far from the optimum. */
-struct fit_polished fit_polish_anneal(struct fit_polish *polish, const struct fit_polish_goal *goal,
-                                      double *z);
 
 #endif

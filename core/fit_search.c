@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fit_lm.h"
 #include "core/rng.h"
 #include "core/varpro.h"
 
@@ -169,21 +170,21 @@ static bool take(struct search *search, const struct fit_polished *got, const do
     return better;
 }
 
-/* The distinct ends, polished on all runs. A small problem first takes the search's own optimum
- * over all its runs. */
+/* The distinct ends, polished on all runs: GSL's steps bring them near, the exact ones home. A
+ * small problem first takes the search's own optimum over all its runs. */
 static enum err_code polish_ends(struct search *search, struct arena *arena, struct err *err)
 {
     struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct fit_lm lm = {0};
     struct varpro all;
     bool refine = search->problem->n <= REFINE_RUNS_MAX;
-    enum err_code code;
+    enum err_code code = ERR_OK;
 
-    if (refine) {
+    if (refine)
         code = varpro_init(&all, search->problem, arena, err);
-        if (code != ERR_OK)
-            return code;
-    }
-    for (size_t e = 0; e < search->n_ends; e++) {
+    if (refine && code == ERR_OK)
+        code = fit_lm_init(&lm, search->polish, err);
+    for (size_t e = 0; e < search->n_ends && code == ERR_OK; e++) {
         struct end *end = &search->ends[e];
         struct fit_polished got;
 
@@ -191,12 +192,15 @@ static enum err_code polish_ends(struct search *search, struct arena *arena, str
             break;
         if (refine && search->problem->n != search->screen.problem->n)
             (void)varpro_descend(&all, end->z, DESCENT_STEPS);
-        got = fit_polish_anneal(search->polish, &goal, end->z);
+        if (refine)
+            fit_lm_run(&lm, end->z);
+        got = fit_polish_run(search->polish, &goal, end->z);
         (void)take(search, &got, end->z, end->hits);
         if (cancelled(search))
-            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+            code = err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
-    return ERR_OK;
+    fit_lm_release(&lm);
+    return code;
 }
 
 /* A Cholesky factor of the scaled normal matrix at the best point, and the spread of the residuals

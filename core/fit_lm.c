@@ -1,0 +1,183 @@
+#include "core/fit_lm.h"
+
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <string.h>
+
+enum { STEPS_MAX = 30 };
+
+/* Steps that lower the objective by less than this share are left to the exact ones. */
+static const double enough = 1e-2;
+
+/* Stands for a point where the law has no finite value: GSL refuses the step, as it cannot an
+ * infinity. */
+static const double absurd = 1e100;
+
+enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, struct err *err)
+{
+    gsl_multifit_nlinear_parameters parameters = gsl_multifit_nlinear_default_parameters();
+    const struct fit_problem *problem = polish->problem;
+
+    lm->polish = polish;
+    lm->machine = NULL;
+    if (problem->p == 0 || problem->n_rows < problem->p)
+        return ERR_OK;
+    parameters.solver = gsl_multifit_nlinear_solver_cholesky; /* z is well scaled */
+    lm->machine = gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &parameters,
+                                             problem->n_rows, problem->p);
+    return lm->machine != NULL
+               ? ERR_OK
+               : err_set(err, ERR_NO_MEMORY, "out of memory for a fit of %zu runs", problem->n);
+}
+
+void fit_lm_release(struct fit_lm *lm)
+{
+    if (lm->machine != NULL)
+        gsl_multifit_nlinear_free(lm->machine);
+    lm->machine = NULL;
+}
+
+/* GSL's point, within the bounds. */
+static void take_point(const struct fit_problem *problem, const gsl_vector *at, double *ret_z)
+{
+    for (size_t j = 0; j < problem->p; j++)
+        ret_z[j] = gsl_vector_get(at, j);
+    fit_problem_clip(problem, ret_z);
+}
+
+/* f of row i, and unless NULL its slope by the residual. */
+static double root_of(const struct fit_lm *lm, size_t i, double r, double *ret_slope)
+{
+    double delta = i < lm->polish->problem->n ? lm->delta : INFINITY;
+    double size = fabs(r), root = sqrt(lm->polish->weight[i]), f;
+
+    if (size <= delta) {
+        if (ret_slope != NULL)
+            *ret_slope = root;
+        return root * r;
+    }
+    f = root * sqrt(delta * (2.0 * size - delta));
+    if (ret_slope != NULL)
+        *ret_slope = f > 0.0 ? root * root * delta / f : 0.0;
+    return copysign(f, r);
+}
+
+static int set_f(const gsl_vector *at, void *params, gsl_vector *ret_f)
+{
+    const struct fit_lm *lm = params;
+    struct fit_polish *polish = lm->polish;
+    const struct fit_problem *problem = polish->problem;
+    double z[LAW_MAX_COEFFICIENTS] = {0};
+    bool finite;
+
+    take_point(problem, at, z);
+    finite = fit_problem_evaluate(problem, z, polish->trial, NULL);
+    for (size_t i = 0; i < problem->n_rows; i++)
+        gsl_vector_set(ret_f, i, finite ? root_of(lm, i, polish->trial[i], NULL) : absurd);
+    return GSL_SUCCESS;
+}
+
+/* The columns of coordinates that a bound holds are cleared: GSL then leaves them alone. */
+static void hold_bounds(const struct fit_problem *problem, const double *z, const double *gradient,
+                        gsl_matrix *jacobian)
+{
+    for (size_t j = 0; j < problem->p; j++) {
+        bool held = (z[j] <= problem->lower[j] && gradient[j] > 0.0) ||
+                    (z[j] >= problem->upper[j] && gradient[j] < 0.0);
+
+        for (size_t i = 0; i < problem->n_rows && held; i++)
+            gsl_matrix_set(jacobian, i, j, 0.0);
+    }
+}
+
+static int set_jacobian(const gsl_vector *at, void *params, gsl_matrix *ret_jacobian)
+{
+    const struct fit_lm *lm = params;
+    struct fit_polish *polish = lm->polish;
+    const struct fit_problem *problem = polish->problem;
+    double z[LAW_MAX_COEFFICIENTS] = {0}, gradient[LAW_MAX_COEFFICIENTS] = {0};
+
+    take_point(problem, at, z);
+    if (!fit_problem_evaluate(problem, z, polish->trial, polish->ahead))
+        return GSL_EBADFUNC;
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        double slope, f = root_of(lm, i, polish->trial[i], &slope);
+
+        for (size_t j = 0; j < problem->p; j++) {
+            double element = -slope * polish->ahead[i * problem->stride + j]; /* r = y − model */
+
+            gsl_matrix_set(ret_jacobian, i, j, element);
+            gradient[j] += f * element;
+        }
+    }
+    hold_bounds(problem, z, gradient, ret_jacobian);
+    return GSL_SUCCESS;
+}
+
+static double sum_of_squares(const gsl_multifit_nlinear_workspace *machine)
+{
+    const gsl_vector *f = gsl_multifit_nlinear_residual(machine);
+    double sum = 0.0;
+
+    for (size_t i = 0; i < f->size; i++)
+        sum += gsl_vector_get(f, i) * gsl_vector_get(f, i);
+    return sum;
+}
+
+/* Steps at one threshold. */
+static void solve(struct fit_lm *lm, double *z)
+{
+    const struct fit_problem *problem = lm->polish->problem;
+    gsl_vector_view start = gsl_vector_view_array(z, problem->p);
+    gsl_multifit_nlinear_fdf system = {
+        .f = set_f,
+        .df = set_jacobian,
+        .n = problem->n_rows,
+        .p = problem->p,
+        .params = lm,
+    };
+    double before, after;
+
+    if (gsl_multifit_nlinear_init(&start.vector, &system, lm->machine) != GSL_SUCCESS)
+        return;
+    after = sum_of_squares(lm->machine);
+    for (int step = 0; step < STEPS_MAX; step++) {
+        before = after;
+        if (gsl_multifit_nlinear_iterate(lm->machine) != GSL_SUCCESS)
+            break;
+        after = sum_of_squares(lm->machine);
+        if (!(before - after > enough * before))
+            break;
+    }
+    take_point(problem, gsl_multifit_nlinear_position(lm->machine), z);
+}
+
+/* A mean size of the residuals that a few large ones do not rule. */
+static double typical_size(const struct fit_polish *polish)
+{
+    double sum = 0.0, total = 0.0;
+
+    for (size_t i = 0; i < polish->problem->n; i++) {
+        sum += polish->weight[i] * sqrt(fabs(polish->trial[i]));
+        total += polish->weight[i];
+    }
+    return total > 0.0 ? (sum / total) * (sum / total) : 0.0;
+}
+
+void fit_lm_run(struct fit_lm *lm, double *z)
+{
+    static const double fall = 0.25;
+    const struct fit_problem *problem = lm->polish->problem;
+    double goal = fit_problem_delta(problem);
+
+    if (lm->machine == NULL)
+        return;
+    fit_problem_clip(problem, z);
+    if (!fit_problem_evaluate(problem, z, lm->polish->trial, NULL))
+        return;
+    if (isfinite(goal))
+        for (lm->delta = 2.0 * typical_size(lm->polish); lm->delta > goal; lm->delta *= fall)
+            solve(lm, z);
+    lm->delta = goal;
+    solve(lm, z);
+}

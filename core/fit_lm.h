@@ -1,0 +1,37 @@
+/* fit_lm: from the end of a descent to the neighbourhood of a local optimum of the true objective,
+ * by GSL's trust region Levenberg-Marquardt with the law's own Jacobian.
+ *
+ * The Huber objective is a sum of squares of
+ *     f_i = sign(r_i)·√(2·w_i·h(r_i)),   ∂f_i/∂r_i = w_i·h'(r_i)/f_i,   1 in the limit of small r
+ * (plain residuals for squared loss and for priors), which is how a solver of least squares takes
+ * it. It carries far: its trust region brings points home from where the law's tangent says little.
+ * It does not carry to the end: f has no second derivatives to speak of where |r| > delta, so
+ * convergence is linear at best; bounds are unknown to it (coordinates are clipped, and held while
+ * the slope points outwards); its ftol has no effect. The exact steps of fit_polish finish.
+ *
+ * Owns a GSL workspace (malloc): fit_lm_release. Returns of GSL other than success end the solve
+ * where it stands, which is never worse than where it began.
+ */
+#ifndef MOEPLAN_CORE_FIT_LM_H
+#define MOEPLAN_CORE_FIT_LM_H
+
+#include <gsl/gsl_multifit_nlinear.h>
+
+#include "core/fit_polish.h"
+
+struct fit_lm {
+    struct fit_polish *polish;               /* whose problem, weights and scratch are used */
+    gsl_multifit_nlinear_workspace *machine; /* NULL when nothing is free */
+    double delta;                            /* the threshold of the moment */
+};
+
+/* polish outlives it. ERR_NO_MEMORY; fit_lm_release is due all the same. */
+enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, struct err *err);
+void fit_lm_release(struct fit_lm *lm);
+
+/* Moves z through a falling sequence of thresholds, from the size of the residuals down to the
+ * problem's: the smoother objectives have fewer local optima. With fewer rows than free
+ * coefficients z stays, as GSL takes no such problem. */
+void fit_lm_run(struct fit_lm *lm, double *z);
+
+#endif
