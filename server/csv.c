@@ -57,17 +57,14 @@ static enum err_code read_quoted(struct csv *csv, struct csv_cell *ret_cell, str
 
 static enum err_code read_plain(struct csv *csv, struct csv_cell *ret_cell, struct err *err)
 {
+    static const bool stops[256] = {[','] = true, ['\n'] = true, ['\r'] = true, ['"'] = true};
     char *start = csv->at;
-    while (csv->at < csv->end && *csv->at != ',' && *csv->at != '\n') {
-        if (*csv->at == '"')
-            return fail(csv, err, "a quote stands in a cell that is not quoted");
-        if (*csv->at == '\r') {
-            if (line_end(csv->at, csv->end) == 0)
-                return fail(csv, err, "a carriage return stands without a line feed");
-            break;
-        }
+    while (csv->at < csv->end && !stops[(unsigned char)*csv->at])
         csv->at++;
-    }
+    if (csv->at < csv->end && *csv->at == '"')
+        return fail(csv, err, "a quote stands in a cell that is not quoted");
+    if (csv->at < csv->end && *csv->at == '\r' && line_end(csv->at, csv->end) == 0)
+        return fail(csv, err, "a carriage return stands without a line feed");
     *ret_cell = (struct csv_cell){start, (size_t)(csv->at - start)};
     return ERR_OK;
 }
