@@ -1,21 +1,24 @@
 #include "core/gpu.h"
 
-#include <string.h>
+#include <strings.h>
 
 static const struct gpu gpus[] = {
     {"a10", "NVIDIA A10 24GB", 125e12, 24e9, 600e9, "NVIDIA A10 data sheet"},
     {"a40", "NVIDIA A40 48GB", 149.7e12, 48e9, 696e9, "NVIDIA A40 data sheet"},
+    {"a100-80gb", "NVIDIA A100 SXM4 80GB", 312e12, 80e9, 2039e9, "NVIDIA A100 80GB data sheet",
+     "a100"},
     {"a100-40gb", "NVIDIA A100 SXM4 40GB", 312e12, 40e9, 1555e9, "NVIDIA A100 data sheet"},
-    {"a100-80gb", "NVIDIA A100 SXM4 80GB", 312e12, 80e9, 2039e9, "NVIDIA A100 80GB data sheet"},
     {"l4", "NVIDIA L4 24GB", 121e12, 24e9, 300e9,
      "NVIDIA L4 data sheet (242 TFLOPS with sparsity)"},
     {"l40s", "NVIDIA L40S 48GB", 362.05e12, 48e9, 864e9, "NVIDIA L40S data sheet"},
+    {"h100-sxm", "NVIDIA H100 SXM5 80GB", 989.5e12, 80e9, 3350e9,
+     "NVIDIA H100 data sheet (1979 TFLOPS with sparsity)", "h100"},
     {"h100-pcie", "NVIDIA H100 PCIe 80GB", 756.5e12, 80e9, 2000e9,
      "NVIDIA H100 data sheet (1513 TFLOPS with sparsity)"},
-    {"h100-sxm", "NVIDIA H100 SXM5 80GB", 989.5e12, 80e9, 3350e9,
-     "NVIDIA H100 data sheet (1979 TFLOPS with sparsity)"},
     {"h200", "NVIDIA H200 SXM 141GB", 989.5e12, 141e9, 4800e9,
      "NVIDIA H200 data sheet (1979 TFLOPS with sparsity)"},
+    {"rtx-4090", "NVIDIA GeForce RTX 4090 24GB", 165.2e12, 24e9, 1008e9,
+     "NVIDIA Ada GPU architecture white paper (dense, FP32 accumulate)", "rtx4090"},
     {"b200", "NVIDIA HGX B200 180GB", 2250e12, 180e9, 8000e9,
      "NVIDIA HGX B200 data sheet (4500 TFLOPS with sparsity)"},
     {"gb200", "NVIDIA GB200 NVL72, per GPU", 2500e12, 186e9, 8000e9,
@@ -44,10 +47,16 @@ const struct gpu *gpu_at(size_t index)
     return &gpus[index];
 }
 
-const struct gpu *gpu_find(const char *id)
+bool gpu_is(const struct gpu *gpu, const char *name)
+{
+    return strcasecmp(gpu->id, name) == 0 || strcasecmp(gpu->name, name) == 0 ||
+           (gpu->alias != NULL && strcasecmp(gpu->alias, name) == 0);
+}
+
+const struct gpu *gpu_find(const char *name)
 {
     for (size_t i = 0; i < gpu_count(); i++)
-        if (strcmp(gpus[i].id, id) == 0)
+        if (gpu_is(&gpus[i], name))
             return &gpus[i];
     return NULL;
 }

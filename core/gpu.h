@@ -6,6 +6,7 @@
 #ifndef MOEPLAN_CORE_GPU_H
 #define MOEPLAN_CORE_GPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gpu {
@@ -13,13 +14,17 @@ struct gpu {
     const char *name; /* "NVIDIA H100 SXM5 80GB" */
     double peak_flops_per_s, memory_bytes, bandwidth_bytes_per_s;
     const char *source;
+    const char *alias; /* what people say when they mean this one of several: "h100"; may be NULL */
 };
 
 size_t gpu_count(void);
 const struct gpu *gpu_at(size_t index);
 
-/* By id, case-sensitive; NULL when unknown. */
-const struct gpu *gpu_find(const char *id);
+/* Whether that is its id, its name or its alias, in any case. */
+bool gpu_is(const struct gpu *gpu, const char *name);
+
+/* The one of that name; NULL when unknown. */
+const struct gpu *gpu_find(const char *name);
 
 /* FLOPs that `devices` of them do in `seconds` at model FLOPs utilisation mfu in (0, 1]. */
 double gpu_compute_flops(const struct gpu *gpu, double devices, double seconds, double mfu);

@@ -224,10 +224,10 @@ const struct gpu *catalogue_at(const struct catalogue *catalogue, size_t index)
     return catalogue != NULL ? &catalogue->gpu[index] : gpu_at(index);
 }
 
-const struct gpu *catalogue_find(const struct catalogue *catalogue, const char *id)
+const struct gpu *catalogue_find(const struct catalogue *catalogue, const char *name)
 {
     for (size_t i = 0; i < catalogue_count(catalogue); i++)
-        if (strcmp(catalogue_at(catalogue, i)->id, id) == 0)
+        if (gpu_is(catalogue_at(catalogue, i), name))
             return catalogue_at(catalogue, i);
     return NULL;
 }

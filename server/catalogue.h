@@ -25,7 +25,7 @@ void catalogue_close(struct catalogue *catalogue);
 size_t catalogue_count(const struct catalogue *catalogue);
 const struct gpu *catalogue_at(const struct catalogue *catalogue, size_t index);
 
-/* By id, case-sensitive; NULL when unknown. */
-const struct gpu *catalogue_find(const struct catalogue *catalogue, const char *id);
+/* By id, name or alias, in any case; NULL when unknown. */
+const struct gpu *catalogue_find(const struct catalogue *catalogue, const char *name);
 
 #endif

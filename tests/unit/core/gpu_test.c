@@ -19,7 +19,20 @@ static void every_accelerator_is_found_by_its_own_id(void **state)
         assert_true(gpu->bandwidth_bytes_per_s > 1e11 && gpu->bandwidth_bytes_per_s < 1e14);
     }
     assert_null(gpu_find("abacus"));
-    assert_null(gpu_find("H100-SXM"));
+    assert_null(gpu_find(""));
+}
+
+static void what_people_say_is_understood(void **state)
+{
+    (void)state;
+    assert_string_equal(gpu_find("H100")->id, "h100-sxm");
+    assert_string_equal(gpu_find("H100-PCIe")->id, "h100-pcie");
+    assert_string_equal(gpu_find("a100")->id, "a100-80gb");
+    assert_string_equal(gpu_find("RTX4090")->id, "rtx-4090");
+    assert_string_equal(gpu_find("nvidia l40s 48gb")->id, "l40s");
+    for (size_t i = 0; i < gpu_count(); i++)
+        for (size_t j = 0; j < i; j++)
+            assert_false(gpu_is(gpu_at(j), gpu_at(i)->id));
 }
 
 /* 512 H100 for 30 days at 40 %: 989.5e12 · 512 · 2 592 000 · 0.4 */
@@ -33,6 +46,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_accelerator_is_found_by_its_own_id),
+        cmocka_unit_test(what_people_say_is_understood),
         cmocka_unit_test(devices_and_days_become_flops),
     };
 
