@@ -76,7 +76,7 @@ def missing_partners_are_named():
     assert named(plan(gpus=8, days=1)) == ['gpu']
     assert named(plan(gpu='h100-sxm', gpus=8)) == ['days']
     assert named(plan(mfu=0.3)) == ['days', 'gpu', 'gpus']
-    assert named(plan(gpu='h100', gpus=8, days=1)) == ['gpu']
+    assert named(plan(gpu='h101', gpus=8, days=1)) == ['gpu']
     assert named(plan(gpu='h100-sxm', gpus=0, days=-1, mfu=1.5)) == ['days', 'gpus', 'mfu']
     assert named(plan(compute=1e21, memory_gpu='h100-sxm')) == ['memory_gpus']
     assert named(plan(compute=1e21, memory_gpus=2)) == ['memory_gpu']
