@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-void architecture_count(const struct shape *shape, struct architecture *architecture)
+struct architecture_parts architecture_parts(const struct shape *shape,
+                                             const struct architecture *architecture)
 {
     const struct architecture *a = architecture;
     double attention = 2 * a->d_model * a->head_dim * (a->heads + a->kv_heads);
@@ -11,10 +12,20 @@ void architecture_count(const struct shape *shape, struct architecture *architec
 
     if (shape->embeddings > 0)
         embedding = (a->tied_embeddings ? 1 : 2) * a->vocabulary * a->d_model;
-    architecture->n_active = a->layers * (attention + expert * (a->top_k + a->shared_experts)) +
-                             (shape->active_embeddings ? embedding : 0);
-    architecture->n_total =
-        a->layers * (attention + expert * (a->experts + a->shared_experts)) + embedding;
+    return (struct architecture_parts){
+        .active = shape->active_embeddings ? embedding : 0,
+        .active_layer = attention + expert * (a->top_k + a->shared_experts),
+        .total = embedding,
+        .total_layer = attention + expert * (a->experts + a->shared_experts),
+    };
+}
+
+void architecture_count(const struct shape *shape, struct architecture *architecture)
+{
+    struct architecture_parts parts = architecture_parts(shape, architecture);
+
+    architecture->n_active = architecture->layers * parts.active_layer + parts.active;
+    architecture->n_total = architecture->layers * parts.total_layer + parts.total;
 }
 
 bool architecture_is_whole(double experts, double granularity)

@@ -21,6 +21,14 @@ struct architecture {
     double tokens, loss;      /* re-evaluated at these counts */
 };
 
+/* What architecture_count adds up: parameters outside the layers, and of each layer. */
+struct architecture_parts {
+    double active, active_layer;
+    double total, total_layer;
+};
+struct architecture_parts architecture_parts(const struct shape *shape,
+                                             const struct architecture *architecture);
+
 /* n_active and n_total of the integers, as the shape counts (router neglected, like the laws). */
 void architecture_count(const struct shape *shape, struct architecture *architecture);
 

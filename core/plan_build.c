@@ -27,8 +27,7 @@ static const double d_model_max = 1 << 24;
 /* Integers but the number of layers, in which everything countable is linear. */
 struct frame {
     double d_model, expert_hidden;
-    double active, active_layer; /* outside the layers, and of each */
-    double total, total_layer;
+    struct architecture_parts count;
     double cache_layer;  /* elements of the KV cache */
     double router_layer; /* training FLOPs of a token beyond 6·n_active */
 };
@@ -40,8 +39,10 @@ struct build {
     double size;    /* the N the law reads, of the continuous optimum */
     double cost;    /* what is to be least, there */
     bool unbeaten;  /* nothing built costs less */
+    bool ordered;   /* and the wider, the fewer layers: see may_win_beyond */
     double penalty; /* of the best so far, which is: */
     double d_model, expert_hidden, layers, tokens, loss;
+    double depth_most; /* beyond this ratio of depths, or its inverse, depth alone costs more */
 };
 
 static struct frame frame_make(const struct build *build, double d_model, double expert_hidden)
@@ -50,19 +51,15 @@ static struct frame frame_make(const struct build *build, double d_model, double
     const struct shape *shape = &build->model->shape;
     struct architecture one =
         architecture_make(shape, d_model, 1, expert_hidden, cell->experts, cell->granularity);
-    struct architecture two = one;
-    struct frame frame = {.d_model = d_model, .expert_hidden = expert_hidden};
 
-    two.layers = 2;
-    architecture_count(shape, &two);
-    frame.active_layer = two.n_active - one.n_active;
-    frame.active = one.n_active - frame.active_layer;
-    frame.total_layer = two.n_total - one.n_total;
-    frame.total = one.n_total - frame.total_layer;
-    frame.cache_layer = architecture_kv_elements(&one, build->question->limits.kv_tokens);
-    frame.router_layer = architecture_flops_per_token(&one, build->model->law->routing_flops) -
-                         architecture_flops_per_token(&one, false);
-    return frame;
+    return (struct frame){
+        .d_model = d_model,
+        .expert_hidden = expert_hidden,
+        .count = architecture_parts(shape, &one),
+        .cache_layer = architecture_kv_elements(&one, build->question->limits.kv_tokens),
+        .router_layer = architecture_flops_per_token(&one, build->model->law->routing_flops) -
+                        architecture_flops_per_token(&one, false),
+    };
 }
 
 /* The fewest tokens from least to most that bring the loss to the target, or NAN. */
@@ -112,15 +109,16 @@ static void try_layers(struct build *build, const struct frame *frame, double la
 {
     const struct plan_limits *limits = &build->question->limits;
     enum plan_objective objective = build->question->objective;
-    double n_active = frame->active + layers * frame->active_layer;
-    double n_total = frame->total + layers * frame->total_layer;
+    const struct architecture_parts *count = &frame->count;
+    double ratio = layers / shape_layers(&build->model->shape, frame->d_model);
+    double n_active = count->active + layers * count->active_layer;
+    double n_total = count->total + layers * count->total_layer;
     double size = build->model->law->size_variable == LAW_N_TOTAL ? n_total : n_active;
     double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n_active + layers * frame->router_layer;
     double served = (n_total + layers * frame->cache_layer) * limits->bytes_per_param;
-    double depth = log(layers / shape_layers(&build->model->shape, frame->d_model)) / depth_unit;
-    double tokens, loss, cost, penalty;
+    double depth, tokens, loss, cost, penalty;
 
-    if (build->unbeaten && depth * depth >= build->penalty)
+    if (build->unbeaten && (ratio > build->depth_most || ratio * build->depth_most < 1))
         return;
     if (served > limits->memory_bytes || n_active > limits->max_n_active ||
         n_total * limits->train_bytes_per_param > limits->train_memory_bytes)
@@ -136,10 +134,12 @@ static void try_layers(struct build *build, const struct frame *frame, double la
                ? served
                : per_token * tokens +
                      SHAPE_INFERENCE_FLOPS_PER_PARAM * n_active * limits->inference_tokens;
+    depth = log(ratio) / depth_unit;
     penalty = (cost / build->cost - 1) / cost_unit[objective] + depth * depth;
     if (!(penalty < build->penalty))
         return;
     build->penalty = penalty;
+    build->depth_most = exp(depth_unit * sqrt(fmax(0, penalty)));
     build->d_model = frame->d_model;
     build->expert_hidden = frame->expert_hidden;
     build->layers = layers;
@@ -148,40 +148,61 @@ static void try_layers(struct build *build, const struct frame *frame, double la
 }
 
 /* The two depths whose sizes lie round the goal's, kept within what is allowed: all but tokens is
- * linear in layers. */
-static void try_frame(struct build *build, double d_model, double expert_hidden)
+ * linear in layers. Returns the lesser. */
+static double try_frame(struct build *build, double d_model, double expert_hidden)
 {
     const struct plan_limits *limits = &build->question->limits;
     struct frame frame = frame_make(build, d_model, expert_hidden);
     bool by_total = build->model->law->size_variable == LAW_N_TOTAL;
     double shape_depth = shape_layers(&build->model->shape, d_model);
     double low = fmax(1, ceil(shape_depth / depth_factor)), high = shape_depth * depth_factor;
-    double layers = floor((build->size - (by_total ? frame.total : frame.active)) /
-                          (by_total ? frame.total_layer : frame.active_layer));
+    double layers = floor((build->size - (by_total ? frame.count.total : frame.count.active)) /
+                          (by_total ? frame.count.total_layer : frame.count.active_layer));
 
-    high = fmin(high, (limits->max_n_active - frame.active) / frame.active_layer);
-    high = fmin(high, (limits->memory_bytes / limits->bytes_per_param - frame.total) /
-                          (frame.total_layer + frame.cache_layer));
-    high = fmin(high, (limits->train_memory_bytes / limits->train_bytes_per_param - frame.total) /
-                          frame.total_layer);
+    high = fmin(high, (limits->max_n_active - frame.count.active) / frame.count.active_layer);
+    high = fmin(high, (limits->memory_bytes / limits->bytes_per_param - frame.count.total) /
+                          (frame.count.total_layer + frame.cache_layer));
+    high = fmin(high,
+                (limits->train_memory_bytes / limits->train_bytes_per_param - frame.count.total) /
+                    frame.count.total_layer);
     high = floor(high);
     layers = fmax(low, fmin(high, layers));
     if (layers <= high)
         try_layers(build, &frame, layers);
     if (layers + 1 <= high)
         try_layers(build, &frame, layers + 1);
+    return layers;
 }
 
-static void try_width(struct build *build, double d_model, bool fine)
+/* Whether widths beyond this one, further from the goal, may still win, when try_frame had `layers`
+ * here. What bounds the layers falls as widths grow, since a layer's parameters grow (with as many
+ * KV heads as heads), so wider ones are shallower yet and narrower ones deeper, until depth_factor
+ * holds them: to 1/2 + 2/depth of the shape's depth from above, 2 − 2/depth from below. */
+static bool may_win_beyond(const struct build *build, double d_model, double layers, bool wider)
+{
+    double depth = shape_layers(&build->model->shape, d_model);
+
+    if (!build->ordered)
+        return true;
+    if (wider)
+        return fmax((layers + 1) / depth, 1 / depth_factor + 2 / depth) * build->depth_most >= 1;
+    return fmin(layers / depth, depth_factor - 2 / depth) <= build->depth_most;
+}
+
+/* Returns whether widths beyond may win. */
+static bool try_width(struct build *build, double d_model, bool fine, bool wider)
 {
     const struct shape *shape = &build->model->shape;
     double granularity = build->cell->granularity;
     double hidden = architecture_expert_hidden(shape, d_model, granularity);
     double other = shape->ffn_ratio * d_model / granularity > hidden ? 1 : -1;
+    double layers = try_frame(build, d_model, hidden);
 
-    try_frame(build, d_model, hidden);
-    if (fine && hidden + other * architecture_multiple(hidden) > 0)
+    if (!fine)
+        return may_win_beyond(build, d_model, layers, wider);
+    if (hidden + other * architecture_multiple(hidden) > 0)
         try_frame(build, d_model, hidden + other * architecture_multiple(hidden));
+    return true;
 }
 
 /* From the goal outwards: what is near it is seldom beaten, and rules out most of the rest. */
@@ -189,18 +210,18 @@ static void try_widths(struct build *build, double goal, bool fine)
 {
     double multiple = fine ? MULTIPLE_FINE : fmax(MULTIPLE, architecture_multiple(goal));
     double factor = fine ? width_factor_wide : width_factor, low, high, middle;
+    bool narrower, wider;
 
     while (goal * (factor - 1 / factor) / multiple > WIDTHS_MAX)
         multiple *= 2;
     low = fmax(multiple, multiple * ceil(goal / factor / multiple));
     high = fmax(low, multiple * floor(goal * factor / multiple));
     middle = fmax(low, fmin(high, multiple * round(goal / multiple)));
-    try_width(build, middle, fine);
-    for (double away = multiple; away <= high - low; away += multiple) {
-        if (middle - away >= low)
-            try_width(build, middle - away, fine);
-        if (middle + away <= high)
-            try_width(build, middle + away, fine);
+    narrower = try_width(build, middle, fine, false);
+    wider = true;
+    for (double away = multiple; (narrower || wider) && away <= high - low; away += multiple) {
+        narrower = narrower && middle - away >= low && try_width(build, middle - away, fine, false);
+        wider = wider && middle + away <= high && try_width(build, middle + away, fine, true);
     }
 }
 
@@ -225,6 +246,7 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         .model = model,
         .cell = cell,
         .penalty = INFINITY,
+        .depth_most = INFINITY,
         .size = model->law->size_variable == LAW_N_TOTAL ? c->n_total : c->n_active,
         .cost = question->objective == PLAN_LEAST_LOSS     ? c->loss
                 : question->objective == PLAN_LEAST_MEMORY ? c->memory_total_bytes
@@ -232,6 +254,7 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         .unbeaten = is_unbeaten(question, model, cell, c->binding),
     };
 
+    build.ordered = build.unbeaten && model->shape.kv_ratio == 1;
     configuration->has_architecture = false;
     if (!architecture_is_whole(cell->experts, cell->granularity)) {
         configuration->no_architecture = "E·G experts, G of them chosen, are not whole numbers";
