@@ -149,12 +149,18 @@ enum err_code answer_begin(struct call *call, struct out *out, const char *const
     return answer_select(call, out, query.fields, members);
 }
 
-void answer_fault(struct call *call, const char *name, const char *detail)
+bool answer_is_faulty(const struct call *call, const char *name)
 {
     for (const struct err_field *at = call->err.first; at != NULL; at = at->next)
-        if (strcmp(at->name + (*at->name == '/'), name) == 0)
-            return;
-    err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
+        if (strcmp(at->name, name) == 0 || (*at->name == '/' && strcmp(at->name + 1, name) == 0))
+            return true;
+    return false;
+}
+
+void answer_fault(struct call *call, const char *name, const char *detail)
+{
+    if (!answer_is_faulty(call, name))
+        err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0, "%s", detail);
 }
 
 bool answer_id(const char *text, int64_t *ret_id)

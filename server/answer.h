@@ -61,6 +61,10 @@ enum err_code answer_no_member(struct call *call, const char *name, size_t lengt
 /* Adds a fault of the parameter `name`, unless decoding has found one in it already. */
 void answer_fault(struct call *call, const char *name, const char *detail);
 
+/* Whether something was said of the parameter, pointer or (without its slash) member of the body
+ * already. */
+bool answer_is_faulty(const struct call *call, const char *name);
+
 /* Walks a comma-separated list: the next name at *at, its length, false at the end. */
 bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length);
 

@@ -154,8 +154,11 @@ enum err_code experiments_patch(struct call *call)
         code = read_run(call, &stored);
     if (code == ERR_OK)
         code = decode_patch(call, &stored, &patched);
-    if (code == ERR_OK)
+    if (code == ERR_OK) {
         code = experiment_update(call->store, &patched.run, &call->err);
+        if (code == ERR_CONFLICT)
+            err_add(&call->err, code, ERR_AT_POINTER, "/name", 0, "%s", call->err.detail);
+    }
     if (code == ERR_OK)
         code = experiment_read(call->store, stored.id, &call->arena, &stored, &call->err);
     if (code != ERR_OK)

@@ -491,11 +491,14 @@ enum err_code fit_request_read(struct call *call, struct fit_request *ret_reques
     if (ret_request->law == NULL)
         return call->err.code;
     law = law_find(ret_request->law);
-    if (law != NULL)
+    if (law != NULL) {
         judge_request(call, law, false, ret_request, ret_options);
-    else if (call->err.code == ERR_OK)
+        return call->err.code;
+    }
+    if (call->err.code == ERR_OK)
         err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", ret_request->law);
-    return call->err.code;
+    return err_add(&call->err, ERR_LAW_NOT_FOUND, ERR_AT_POINTER, "/law", 0,
+                   "there is no law '%.64s'", ret_request->law);
 }
 
 /* Refuses a coefficient that none of the laws has. */

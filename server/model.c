@@ -3,12 +3,42 @@
 #include <math.h>
 #include <string.h>
 
+#include "server/answer.h"
 #include "server/fit_document.h"
+
+/* Names what a choice failed for: each of study, law and fit that there is none of. */
+static void name_missing(const struct call *call, const struct model_query *query, struct err *err)
+{
+    struct model_choice choice;
+    struct err alone;
+
+    if (query->study != NULL && snapshot_study(call->snapshot, query->study) == NULL)
+        err_add(err, err->code, ERR_AT_PARAMETER, "study", 0, "there is no study '%.100s'",
+                query->study);
+    if (query->law != NULL && law_find(query->law) == NULL)
+        err_add(err, err->code, ERR_AT_PARAMETER, "law", 0, "there is no law '%.100s'", query->law);
+    err_init(&alone, NULL);
+    if (query->fit != NULL && snapshot_choose(call->snapshot, NULL, query->fit, NULL, &choice,
+                                              &alone) == ERR_FIT_NOT_FOUND)
+        err_add(err, err->code, ERR_AT_PARAMETER, "fit", 0, "%s", alone.detail);
+}
 
 enum err_code model_choose(struct call *call, const struct model_query *query,
                            struct model_choice *ret)
 {
-    return snapshot_choose(call->snapshot, query->study, query->fit, query->law, ret, &call->err);
+    struct err err;
+    enum err_code code;
+
+    err_init(&err, &call->arena);
+    code = snapshot_choose(call->snapshot, query->study, query->fit, query->law, ret, &err);
+    if (code == ERR_STUDY_NOT_FOUND || code == ERR_LAW_NOT_FOUND || code == ERR_FIT_NOT_FOUND)
+        name_missing(call, query, &err);
+    if (code != ERR_OK && call->err.code == ERR_OK)
+        call->err = err;
+    else
+        for (const struct err_field *at = err.first; at != NULL; at = at->next)
+            answer_fault(call, at->name, at->detail);
+    return code;
 }
 
 void model_write_fit(struct out *out, const char *name, const struct model_choice *choice)

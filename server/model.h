@@ -36,7 +36,8 @@ struct model_query {
          .help = "The law a fit is looked for, when none is named."},                              \
         STUDY_FIELD(type, member.study)
 
-/* snapshot_choose for the call's snapshot. */
+/* snapshot_choose for the call's snapshot; every name that is at fault is a field. After an error
+ * of the call these join its list, and ERR_OK still says that *ret is filled. */
 enum err_code model_choose(struct call *call, const struct model_query *query,
                            struct model_choice *ret);
 

@@ -155,6 +155,8 @@ static enum err_code fault(const struct site *site, enum err_code code, const ch
     const char *name =
         site->in_items ? arena_printf(arena, "/items/%zu/%s", site->index, field) : field;
 
+    if (name != NULL && answer_is_faulty(site->call, name))
+        return site->call->err.code;
     return err_add(&site->call->err, code, site->in_items ? ERR_AT_POINTER : ERR_AT_PARAMETER,
                    name != NULL ? name : "", 0, "%s", detail);
 }
@@ -280,15 +282,14 @@ enum err_code predict_get(struct call *call)
     enum err_code code;
 
     answer_query(call, NULL, NULL, &query, &presence);
-    code = answer_select(call, &out, query.fields, members);
-    if (code == ERR_OK)
-        code = model_choose(call, &query.model, &choice);
+    answer_select(call, &out, query.fields, members);
+    code = model_choose(call, &query.model, &choice);
     if (code == ERR_OK)
         code = complete(&(struct site){.call = call}, &choice, &query.point, &run);
-    if (code == ERR_OK)
+    if (call->err.code == ERR_OK)
         code = predict_loss(&choice.model, &run, query.level, noise_of(&choice), &call->arena,
                             &prediction, &call->err);
-    if (code != ERR_OK)
+    if (call->err.code != ERR_OK)
         return call->err.code;
     out_object_begin(&out, NULL);
     model_write_head(&out, &choice);
@@ -298,9 +299,18 @@ enum err_code predict_get(struct call *call)
     return answer_out(call, 200, &out);
 }
 
+/* Whether the item could not even be decoded as an object. */
+static bool is_no_object(const struct site *site)
+{
+    const char *base = arena_printf(&site->call->arena, "/items/%zu", site->index);
+
+    return base != NULL && answer_is_faulty(site->call, base);
+}
+
 static enum err_code predict_items(struct call *call, const struct predict_body *body,
                                    const struct model_choice *choice, struct out *out)
 {
+    bool refused = call->err.code != ERR_OK;
     double noise = noise_of(choice);
 
     for (size_t i = 0; i < body->n_items; i++) {
@@ -309,7 +319,8 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
         struct obs run;
         struct err err;
 
-        if (complete(&site, choice, &body->items[i], &run) != ERR_OK || call->err.code != ERR_OK)
+        if ((refused && is_no_object(&site)) ||
+            complete(&site, choice, &body->items[i], &run) != ERR_OK || call->err.code != ERR_OK)
             continue; /* all faults are listed; nothing more is computed */
         err_init(&err, NULL);
         if (predict_loss(&choice->model, &run, body->level, noise, &call->arena, &prediction,
@@ -327,26 +338,38 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
     return call->err.code;
 }
 
+/* Decodes the body and chooses the model, whose faults are said of the body's members. */
+static enum err_code read_items(struct call *call, struct predict_body *body,
+                                struct model_choice *ret_choice)
+{
+    struct json *root = NULL;
+    enum err_code code = answer_json(call, &root);
+
+    if (code == ERR_OK) {
+        const struct err_field *of_query = call->err.last;
+
+        answer_decode(call, root, body);
+        code = model_choose(call, &body->model, ret_choice);
+        model_fields_to_pointers(call, of_query);
+    }
+    json_release(root);
+    return code;
+}
+
 enum err_code predict_post(struct call *call)
 {
     struct predict_body body = {.level = LEVEL_DEFAULT};
     struct model_choice choice;
     struct out out;
-    enum err_code code = answer_body(call, &body);
 
-    if (code == ERR_OK) {
-        code = model_choose(call, &body.model, &choice);
-        model_fields_to_pointers(call, NULL);
-    }
-    if (code != ERR_OK)
-        return code;
+    if (read_items(call, &body, &choice) != ERR_OK)
+        return call->err.code;
     out_init(&out, &call->arena);
     out_object_begin(&out, NULL);
     model_write_head(&out, &choice);
     out_array_begin(&out, "items");
-    code = predict_items(call, &body, &choice, &out);
-    if (code != ERR_OK)
-        return code;
+    if (predict_items(call, &body, &choice, &out) != ERR_OK)
+        return call->err.code;
     out_array_end(&out);
     write_tail(call, &out, &choice, body.items, body.n_items);
     return answer_out(call, 200, &out);

@@ -307,7 +307,7 @@ static enum err_code fill_list(struct call *call, struct field_numbers *list,
 }
 
 /* What depends on more than one parameter. */
-static enum err_code check(struct call *call, struct question_query *query)
+static void check(struct call *call, struct question_query *query)
 {
     bool needs_compute = query->objective == PLAN_LEAST_LOSS && query->needs_compute;
     bool has_budget =
@@ -333,7 +333,13 @@ static enum err_code check(struct call *call, struct question_query *query)
         answer_fault(call, "compute_min", "is not below compute_max");
     if (query->shape != NULL && shape_find(query->shape) == NULL)
         answer_fault(call, "shape", "must be joint or fine-grained");
-    return call->err.code;
+    /* Alone it is plan_solve's to refuse, as unbounded. */
+    if (call->err.code != ERR_OK && query->objective == PLAN_LEAST_MEMORY && !has_budget &&
+        query->limits.compute_flops == INFINITY && query->limits.max_tokens == INFINITY &&
+        query->limits.max_tokens_per_param == INFINITY)
+        answer_fault(call, "compute",
+                     "or max_tokens or max_tokens_per_param is required by this "
+                     "objective");
 }
 
 /* The shape asked for, counted as the model counts. */
@@ -351,10 +357,11 @@ static void use_shape(const char *name, struct model_choice *choice)
 enum err_code question_make(struct call *call, struct question_query *query,
                             struct model_choice *ret_choice, struct plan_question *ret_question)
 {
-    enum err_code code = check(call, query);
+    enum err_code code;
 
-    if (code == ERR_OK)
-        code = model_choose(call, &query->model, ret_choice);
+    check(call, query);
+    model_choose(call, &query->model, ret_choice);
+    code = call->err.code;
     if (code == ERR_OK)
         code = fill_list(call, &query->experts, ret_choice, default_experts);
     if (code == ERR_OK)

@@ -23,7 +23,7 @@ struct question_query {
     struct model_query model;
     struct plan_limits limits;
     struct budget_query budget;
-    struct budget spent; /* what budget comes to, filled by question_make */
+    struct budget spent;                       /* what budget comes to, filled by question_make */
     struct field_numbers experts, granularity; /* count 0 when not given */
     double level;
     const char *shape, *fields;

@@ -191,12 +191,13 @@ static enum err_code check_default_fit(struct call *call, const char *study, con
 
 static enum err_code decode_study(struct call *call, struct study_body *ret_body)
 {
-    enum err_code code = answer_body(call, ret_body);
-
-    if (code == ERR_OK && ret_body->id != NULL && strcmp(ret_body->id, call->path_param[0]) != 0)
-        code = err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/id", 0, "the path says '%.100s'",
-                       call->path_param[0]);
-    return code;
+    answer_body(call, ret_body);
+    if (ret_body->id != NULL && strcmp(ret_body->id, call->path_param[0]) != 0)
+        err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/id", 0, "the path says '%.100s'",
+                call->path_param[0]);
+    if (ret_body->default_fit != NULL)
+        check_default_fit(call, call->path_param[0], ret_body->default_fit);
+    return call->err.code;
 }
 
 enum err_code studies_put(struct call *call)
@@ -212,8 +213,6 @@ enum err_code studies_put(struct call *call)
         err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "study", 0,
                 "must match [a-z0-9][a-z0-9._-]{0,63}");
     code = decode_study(call, &body);
-    if (code == ERR_OK && body.default_fit != NULL)
-        code = check_default_fit(call, id, body.default_fit);
     if (code != ERR_OK)
         return code;
     study = (struct study){
