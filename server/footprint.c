@@ -45,8 +45,8 @@ static void write_buckets(struct out *out, const struct memory_bucket *bucket, s
 }
 
 void footprint_write(struct out *out, const struct footprint_query *query, double gpus,
-                     const struct plan_limits *limits,
-                     const struct plan_configuration *configuration)
+                     double bytes_per_param, double kv_tokens,
+                     const struct transformer *transformer, double n_total)
 {
     static const struct transformer_convention all = {true, true};
     const struct memory_training training = {
@@ -60,20 +60,11 @@ void footprint_write(struct out *out, const struct footprint_query *query, doubl
         .recompute = query->recompute,
     };
     struct memory_bucket serving[MEMORY_SERVING_BUCKETS], device[MEMORY_TRAINING_BUCKETS];
-    struct transformer transformer;
-    struct transformer_count count;
+    struct transformer_count count = transformer_count(transformer, &all);
 
-    if (!configuration->has_architecture) {
-        out_null(out, "memory");
-        return;
-    }
-    transformer = transformer_from_architecture(&configuration->architecture);
-    count = transformer_count(&transformer, &all);
-    /* As the limits count: by the shape's convention, without norms and routers. */
-    count.n_total = configuration->architecture.n_total;
-    memory_serving(&count, limits->bytes_per_param, limits->kv_tokens, limits->bytes_per_param,
-                   serving);
-    memory_train(&transformer, &count, &training, device);
+    count.n_total = n_total;
+    memory_serving(&count, bytes_per_param, kv_tokens, bytes_per_param, serving);
+    memory_train(transformer, &count, &training, device);
     out_object_begin(out, "memory");
     out_object_begin(out, "serving");
     write_buckets(out, serving, MEMORY_SERVING_BUCKETS);

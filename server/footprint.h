@@ -1,6 +1,6 @@
-/* footprint: where the bytes of a plan's architecture go, by a training recipe.
+/* footprint: where the bytes of an architecture go, by a training recipe.
  *
- * The rows are the plan's; sizes that are not given are NAN.
+ * The rows are those of plans and architectures; sizes that are not given are NAN.
  */
 #ifndef MOEPLAN_SERVER_FOOTPRINT_H
 #define MOEPLAN_SERVER_FOOTPRINT_H
@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "core/memory.h"
-#include "core/plan.h"
 #include "server/field.h"
 #include "server/out.h"
 
@@ -39,14 +38,14 @@ struct footprint_query {
          .offset = offsetof(type, member.zero_stage),                                              \
          .max = 3,                                                                                 \
          .fallback = "0",                                                                          \
-         .help = "memory: ZeRO stage: 1 shards optimizer states, 2 gradients, 3 weights."},        \
+         .help = "ZeRO stage: 1 shards optimizer states, 2 gradients, 3 weights."},                \
         {.name = "data_parallel",                                                                  \
          .kind = FIELD_COUNT,                                                                      \
          .offset = offsetof(type, member.data_parallel),                                           \
          .min = 1,                                                                                 \
          .max = FOOTPRINT_RANKS_MAX,                                                               \
          .unit = "ranks",                                                                          \
-         .help = "memory: data-parallel ranks; by default gpus, else 1."},                         \
+         .help = "Data-parallel ranks; by default gpus, else 1."},                                 \
         {.name = "sequence",                                                                       \
          .kind = FIELD_COUNT,                                                                      \
          .offset = offsetof(type, member.sequence),                                                \
@@ -54,7 +53,7 @@ struct footprint_query {
          .max = FOOTPRINT_TOKENS_MAX,                                                              \
          .unit = "tokens",                                                                         \
          .fallback = "4096",                                                                       \
-         .help = "memory, format: tokens of a training sequence."},                                \
+         .help = "Tokens of a training sequence."},                                                \
         {.name = "micro_batch",                                                                    \
          .kind = FIELD_COUNT,                                                                      \
          .offset = offsetof(type, member.micro_batch),                                             \
@@ -62,11 +61,11 @@ struct footprint_query {
          .max = FOOTPRINT_TOKENS_MAX,                                                              \
          .unit = "sequences",                                                                      \
          .fallback = "1",                                                                          \
-         .help = "memory, format: sequences in flight on one device."},                            \
+         .help = "Sequences in flight on one device."},                                            \
     {                                                                                              \
         .name = "recompute", .kind = FIELD_BOOL, .offset = offsetof(type, member.recompute),       \
         .fallback = "false",                                                                       \
-        .help = "memory: layers keep their input alone and are computed again backwards."          \
+        .help = "Layers keep their input alone and are computed again backwards."                  \
     }
 
 /* The defaults. */
@@ -75,10 +74,10 @@ struct footprint_query footprint_default(void);
 /* Weights, gradients and optimizer states of the recipe together. */
 double footprint_bytes_per_param(const struct footprint_query *query);
 
-/* The member `memory` of a configuration: what serving holds, and one training device; null where
- * it has no architecture. gpus: the default of data_parallel, NAN when unknown. */
+/* The member `memory` of a transformer: what serving holds, and one training device. n_total: its
+ * parameters, as the caller counts them. gpus: the default of data_parallel, NAN when unknown. */
 void footprint_write(struct out *out, const struct footprint_query *query, double gpus,
-                     const struct plan_limits *limits,
-                     const struct plan_configuration *configuration);
+                     double bytes_per_param, double kv_tokens,
+                     const struct transformer *transformer, double n_total);
 
 #endif

@@ -211,6 +211,8 @@ static void write_reply_schema(struct out *out, const struct route *route)
     out_array_begin(out, "anyOf");
     openapi_write_reference(out, NULL, "schemas", route->reply_schema);
     openapi_write_reference(out, NULL, "schemas", part);
+    if (route->reply_form != NULL)
+        openapi_write_reference(out, NULL, "schemas", route->reply_form);
     out_array_end(out);
     out_object_end(out);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "server/answer.h"
+#include "server/export.h"
 #include "server/handlers.h"
 #include "server/question.h"
 #include "server/route.h"
@@ -149,6 +150,22 @@ static void write_prices(struct out *out, const struct budget *budget,
     out_object_end(out);
 }
 
+/* Counted as the limits are: by the shape's convention, without norms and routers. */
+static void write_memory(struct out *out, const struct question_query *query,
+                         const struct plan_question *question,
+                         const struct plan_configuration *optimum)
+{
+    struct transformer transformer;
+
+    if (!optimum->has_architecture) {
+        out_null(out, "memory");
+        return;
+    }
+    transformer = transformer_from_architecture(&optimum->architecture);
+    footprint_write(out, &query->footprint, query->spent.gpus, question->limits.bytes_per_param,
+                    question->limits.kv_tokens, &transformer, optimum->architecture.n_total);
+}
+
 static void write_spread(struct out *out, const struct plan_spread *spread)
 {
     if (spread->draws == 0) {
@@ -198,8 +215,7 @@ static void write_plan(struct out *out, const struct question_query *query,
     if (question->parts & PLAN_PRICES)
         write_prices(out, &query->spent, answer);
     if (out_wants(out, "memory"))
-        footprint_write(out, &query->footprint, query->spent.gpus, &question->limits,
-                        &answer->optimum);
+        write_memory(out, query, question, &answer->optimum);
     write_spread(out, &answer->spread);
     out_object_end(out);
 }
@@ -235,6 +251,7 @@ struct stage {
     struct question_query query;
     struct model_choice choice;
     struct plan_question question;
+    enum export_format format;
     struct out out;
 };
 
@@ -247,6 +264,9 @@ static enum err_code answer_plan(struct call *call, struct stage *stage)
         model_fields_to_pointers(call, NULL);
     if (code != ERR_OK)
         return code;
+    if (stage->format != EXPORT_JSON)
+        return export_reply(call, stage->format, &stage->choice, &stage->query, &stage->question,
+                            &answer.optimum);
     write_plan(&stage->out, &stage->query, &stage->choice, &stage->question, &answer);
     return answer_out(call, 200, &stage->out);
 }
@@ -263,10 +283,15 @@ static enum err_code plan(struct call *call, const struct question_query *query)
     enum err_code code;
 
     answer_select(call, &stage.out, query->fields, plan_members);
+    if (query->export > EXPORT_JSON && query->fields != NULL)
+        answer_fault(call, "fields", "is for JSON: format has none");
     code = question_make(call, &stage.query, &stage.choice, &stage.question);
+    if (code == ERR_OK)
+        code = export_choose(call, query->export, &stage.format);
     if (code != ERR_OK)
         return code;
-    stage.question.parts = wanted_parts(&stage.out, query->spread);
+    stage.question.parts =
+        stage.format == EXPORT_JSON ? wanted_parts(&stage.out, query->spread) : PLAN_ARCHITECTURE;
     if (stage.question.n_experts *
                 (stage.question.n_granularity * 300 + stage.question.model.n_draws) <=
             INLINE_WORK &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/answer.h"
+#include "server/export.h"
 
 static const char *const objective_names[] = {[PLAN_LEAST_LOSS] = "loss",
                                               [PLAN_LEAST_COMPUTE] = "compute",
@@ -199,6 +200,12 @@ const struct field question_fields[] = {
          "Plan for each draw of the fit too: the member spread, which takes its time. Also asked "
          "for by fields."},
     FOOTPRINT_FIELDS(struct question_query, footprint),
+    {.name = "format",
+     .kind = FIELD_CHOICE,
+     .offset = AT(export),
+     .choices = export_formats,
+     .help = "The form of the answer, over Accept; hf, megatron and yaml are the optimum's "
+             "architecture: a config.json, Megatron-LM's arguments, the plan in brief."},
 };
 TABLE_IS(question_fields, QUESTION_CURVE_ONLY + QUESTION_SHARED + QUESTION_PLAN_ONLY);
 
@@ -229,6 +236,7 @@ struct question_query question_default(void)
         .objective = PLAN_LEAST_LOSS,
         .target_loss = NAN,
         .slack = 0.005,
+        .export = EXPORT_BY_ACCEPT,
         .footprint = footprint_default(),
     };
 }

@@ -31,6 +31,7 @@ struct question_query {
     int objective; /* enum plan_objective */
     double target_loss, slack;
     bool spread;
+    int export; /* enum export_format, or EXPORT_BY_ACCEPT */
     struct footprint_query footprint;
     bool needs_compute; /* set by the handler: the question is void without a budget */
 };

@@ -25,6 +25,7 @@ struct route {
     const char *body_schema;  /* name of a schema in openapi components, NULL when none */
     const char *body_types;   /* media types accepted, comma-separated; NULL: no body */
     const char *reply_schema; /* name of a schema in openapi components; NULL: not JSON */
+    const char *reply_form;   /* name of another schema that `format` makes JSON of; or NULL */
     const char *reply_types;  /* other media types it answers, comma-separated; NULL: only JSON */
     const char *statuses;     /* every status it may answer, "200,400,404" */
 };

@@ -373,7 +373,9 @@ static const struct route routes[] = {
         .query = &question_fields[QUESTION_CURVE_ONLY],
         .n_query = PLAN_FIELDS,
         .reply_schema = "Plan",
-        .statuses = "200,304,400,404,409,422,503",
+        .reply_form = "ModelConfig",
+        .reply_types = "application/yaml,text/plain",
+        .statuses = "200,304,400,404,406,409,422,503",
     },
     {
         .method = METHOD_POST,
@@ -387,7 +389,9 @@ static const struct route routes[] = {
         .n_body = PLAN_FIELDS,
         .body_types = "application/json",
         .reply_schema = "Plan",
-        .statuses = "200,400,404,409,413,415,422,503",
+        .reply_form = "ModelConfig",
+        .reply_types = "application/yaml,text/plain",
+        .statuses = "200,400,404,406,409,413,415,422,503",
     },
     {
         .method = METHOD_GET,
@@ -406,6 +410,22 @@ static const struct route routes[] = {
         .reply_schema = "Curve",
         .reply_types = "text/csv",
         .statuses = "200,304,400,404,406,409,422,503",
+    },
+
+    {
+        .method = METHOD_POST,
+        .path = "/v1/architecture",
+        .lane = LANE_INLINE,
+        .scope = SCOPE_READ,
+        .handler = architectures_post,
+        .operation = "countArchitecture",
+        .help = "A published model's config.json, counted: parameters, E, G, FLOPs and bytes.",
+        .query = architecture_fields,
+        .n_query = ARCHITECTURE_FIELDS,
+        .body_schema = "ModelConfig",
+        .body_types = "application/json",
+        .reply_schema = "Counted",
+        .statuses = "200,400,413,415,503",
     },
 
     /* What describes all this */

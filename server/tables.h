@@ -28,12 +28,13 @@ enum {
     EXPERIMENT_FIELDS = 20,
     EXPERIMENTS_LIST_FIELDS = 5,
     INTAKE_FIELDS = 2,
+    ARCHITECTURE_FIELDS = 11,
     PREDICT_FIELDS = 10,
     PREDICT_BODY_FIELDS = 5,
     /* question_fields: rows of curves, then of both, then of plans. */
     QUESTION_CURVE_ONLY = 8,
     QUESTION_SHARED = 28,
-    QUESTION_PLAN_ONLY = 10,
+    QUESTION_PLAN_ONLY = 11,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
     PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
 };
@@ -42,7 +43,7 @@ extern const struct field studies_list_fields[], studies_delete_fields[], study_
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
 extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[];
-extern const struct field laws_list_fields[], gpus_list_fields[], predict_fields[], predict_body_fields[],
+extern const struct field laws_list_fields[], gpus_list_fields[], architecture_fields[], predict_fields[], predict_body_fields[],
     question_fields[];
 
 /* The one parameter of a read without any other: struct select_query. */

@@ -1,0 +1,149 @@
+/* architectures: the handler of POST /v1/architecture: a published configuration, counted. */
+#include <math.h>
+#include <string.h>
+
+#include "core/transformer.h"
+#include "server/answer.h"
+#include "server/config.h"
+#include "server/footprint.h"
+#include "server/handlers.h"
+#include "server/question.h"
+
+static const char *const architecture_members[] = {"style",
+                                                   "convention",
+                                                   "experts",
+                                                   "granularity",
+                                                   "n_active",
+                                                   "n_total",
+                                                   "n_non_embedding",
+                                                   "train_flops_per_token",
+                                                   "inference_flops_per_token",
+                                                   "kv_cache_bytes_per_token",
+                                                   "moe_layers",
+                                                   "dense_layers",
+                                                   "breakdown",
+                                                   "mtp",
+                                                   "memory",
+                                                   NULL};
+
+enum embedding { EMBEDDING_BOTH, EMBEDDING_OUTPUT, EMBEDDING_NONE };
+static const char *const embedding_names[] = {"both", "output", "none", NULL};
+
+enum count { COUNT_ALL, COUNT_LAWS };
+static const char *const count_names[] = {"all", "laws", NULL};
+
+struct architecture_query {
+    int embedding, count;
+    double bytes_per_param, kv_tokens;
+    struct footprint_query footprint;
+    const char *fields;
+};
+
+#define AT(member) offsetof(struct architecture_query, member)
+
+const struct field architecture_fields[] = {
+    {.name = "embedding",
+     .kind = FIELD_CHOICE,
+     .offset = AT(embedding),
+     .choices = embedding_names,
+     .fallback = "both",
+     .help =
+         "Which embeddings n_active counts: both, that of the output, or none; one matrix where "
+         "they are tied. n_total counts both."},
+    {.name = "count",
+     .kind = FIELD_CHOICE,
+     .offset = AT(count),
+     .choices = count_names,
+     .fallback = "all",
+     .help = "all: every parameter of the checkpoint; laws: as the laws count, without norms, "
+             "biases and routers."},
+    {.name = "bytes_per_param",
+     .kind = FIELD_NUMBER,
+     .offset = AT(bytes_per_param),
+     .min_exclusive = true,
+     .max = 1e6,
+     .unit = "bytes",
+     .fallback = "2",
+     .help = "Bytes of a parameter, and of a cache element, when serving."},
+    {.name = "kv_tokens",
+     .kind = FIELD_COUNT,
+     .offset = AT(kv_tokens),
+     .max = 1e30,
+     .unit = "tokens",
+     .fallback = "0",
+     .help = "Tokens held in the KV cache."},
+    FOOTPRINT_FIELDS(struct architecture_query, footprint),
+    SELECT_FIELD(struct architecture_query, fields),
+};
+TABLE_IS(architecture_fields, ARCHITECTURE_FIELDS);
+
+static void write_breakdown(struct out *out, const struct transformer_count *count)
+{
+    out_object_begin(out, "breakdown");
+    out_number(out, "input_embedding", count->input_embedding);
+    out_number(out, "output_embedding", count->output_embedding);
+    out_number(out, "attention", count->attention);
+    out_number(out, "dense_ffn", count->dense_ffn);
+    out_number(out, "router", count->router);
+    out_number(out, "experts", count->experts);
+    out_number(out, "shared_experts", count->shared_experts);
+    out_number(out, "norms", count->norms);
+    out_object_end(out);
+}
+
+static void write_architecture(struct out *out, const struct architecture_query *query,
+                               const struct transformer *transformer, const char *style)
+{
+    const struct transformer_convention convention = {
+        .input_embedding = query->embedding == EMBEDDING_BOTH,
+        .output_embedding = query->embedding != EMBEDDING_NONE,
+    };
+    struct transformer_count count = transformer_count(transformer, &convention);
+    double left_out = query->count == COUNT_LAWS ? count.norms + count.router : 0;
+
+    count.n_active -= left_out;
+    count.n_total -= left_out;
+    count.n_non_embedding -= left_out;
+    out_object_begin(out, NULL);
+    out_text(out, "style", style);
+    out_object_begin(out, "convention");
+    out_text(out, "embedding", embedding_names[query->embedding]);
+    out_text(out, "count", count_names[query->count]);
+    out_object_end(out);
+    out_number(out, "experts", count.expansion);
+    out_number(out, "granularity", count.granularity);
+    out_number(out, "n_active", count.n_active);
+    out_number(out, "n_total", count.n_total);
+    out_number(out, "n_non_embedding", count.n_non_embedding);
+    out_number(out, "train_flops_per_token", count.train_flops);
+    out_number(out, "inference_flops_per_token",
+               count.train_flops * SHAPE_INFERENCE_FLOPS_PER_PARAM / SHAPE_TRAIN_FLOPS_PER_PARAM);
+    out_number(out, "kv_cache_bytes_per_token", count.kv_cache_elements * query->bytes_per_param);
+    out_number(out, "moe_layers", count.moe_layers);
+    out_number(out, "dense_layers", count.dense_layers);
+    write_breakdown(out, &count);
+    out_number(out, "mtp", count.mtp);
+    footprint_write(out, &query->footprint, NAN, query->bytes_per_param, query->kv_tokens,
+                    transformer, count.n_total);
+    out_object_end(out);
+}
+
+enum err_code architectures_post(struct call *call)
+{
+    struct architecture_query query = {.bytes_per_param = 2, .footprint = footprint_default()};
+    struct transformer transformer;
+    struct field_presence presence;
+    struct json *root = NULL;
+    const char *style = NULL;
+    struct out out;
+
+    answer_query(call, NULL, NULL, &query, &presence);
+    answer_select(call, &out, query.fields, architecture_members);
+    if (json_parse(call->request.body, call->request.body_length, &root, &call->err) == ERR_OK)
+        config_read(root, &call->arena, &transformer, &style, &call->err);
+    json_release(root);
+    if (call->err.code != ERR_OK)
+        return call->err.code;
+    write_architecture(&out, &query, &transformer, style);
+    return answer_out(call, 200, &out);
+}

@@ -1,0 +1,248 @@
+#!/usr/bin/python3
+"""Published configurations, as they are on the Hub but for keys nobody counts, against the
+parameters of their checkpoints; and plans exported and read back."""
+import math
+import random
+
+from checked import Checked
+import tap
+
+daemon = Checked()
+NOISE = {'bos_token_id': 1, 'hidden_act': 'silu', 'initializer_range': 0.02, 'rope_scaling': None,
+         'max_position_embeddings': 32768, 'rms_norm_eps': 1e-05, 'sliding_window': None,
+         'torch_dtype': 'bfloat16', 'transformers_version': '4.40.0.dev0', 'use_cache': True,
+         'quantization_config': {'fmt': 'e4m3', 'weight_block_size': [128, 128]}}
+DEEPSEEK = {'num_attention_heads': 128, 'num_key_value_heads': 128, 'kv_lora_rank': 512,
+            'qk_nope_head_dim': 128, 'qk_rope_head_dim': 64, 'v_head_dim': 128,
+            'moe_layer_freq': 1, 'attention_bias': False, 'tie_word_embeddings': False}
+# name, config.json, parameters of the checkpoint, active ones as stated, embeddings in those
+PUBLISHED = [
+    ('Mixtral-8x7B', {
+        'architectures': ['MixtralForCausalLM'], 'model_type': 'mixtral', 'vocab_size': 32000,
+        'hidden_size': 4096, 'intermediate_size': 14336, 'num_hidden_layers': 32,
+        'num_attention_heads': 32, 'num_key_value_heads': 8, 'num_local_experts': 8,
+        'num_experts_per_tok': 2, 'tie_word_embeddings': False}, 46702792704, 12.9e9, 'both'),
+    ('Qwen3-30B-A3B', {
+        'architectures': ['Qwen3MoeForCausalLM'], 'model_type': 'qwen3_moe', 'vocab_size': 151936,
+        'hidden_size': 2048, 'head_dim': 128, 'intermediate_size': 6144,
+        'moe_intermediate_size': 768, 'num_hidden_layers': 48, 'num_attention_heads': 32,
+        'num_key_value_heads': 4, 'num_experts': 128, 'num_experts_per_tok': 8,
+        'decoder_sparse_step': 1, 'mlp_only_layers': [], 'norm_topk_prob': True,
+        'attention_bias': False, 'tie_word_embeddings': False}, 30532122624, 3.3e9, 'both'),
+    ('Qwen1.5-MoE-A2.7B', {
+        'model_type': 'qwen2_moe', 'vocab_size': 151936, 'hidden_size': 2048,
+        'intermediate_size': 5632, 'moe_intermediate_size': 1408,
+        'shared_expert_intermediate_size': 5632, 'num_hidden_layers': 24,
+        'num_attention_heads': 16, 'num_key_value_heads': 16, 'num_experts': 60,
+        'num_experts_per_tok': 4, 'decoder_sparse_step': 1, 'tie_word_embeddings': False},
+     14315784192, 2.7e9, 'both'),
+    ('OLMoE-1B-7B', {
+        'model_type': 'olmoe', 'vocab_size': 50304, 'hidden_size': 2048, 'intermediate_size': 1024,
+        'num_hidden_layers': 16, 'num_attention_heads': 16, 'num_key_value_heads': 16,
+        'num_experts': 64, 'num_experts_per_tok': 8, 'clip_qkv': None,
+        'tie_word_embeddings': False}, 6919161856, 1.3e9, 'both'),
+    ('DeepSeek-V3', {
+        **DEEPSEEK, 'model_type': 'deepseek_v3', 'vocab_size': 129280, 'hidden_size': 7168,
+        'intermediate_size': 18432, 'moe_intermediate_size': 2048, 'num_hidden_layers': 61,
+        'n_routed_experts': 256, 'n_shared_experts': 1, 'num_experts_per_tok': 8,
+        'first_k_dense_replace': 3, 'q_lora_rank': 1536, 'topk_method': 'noaux_tc',
+        'num_nextn_predict_layers': 1}, 671026419200, 37e9, 'both'),
+    ('DeepSeek-V2-Lite', {
+        **DEEPSEEK, 'model_type': 'deepseek_v2', 'vocab_size': 102400, 'hidden_size': 2048,
+        'intermediate_size': 10944, 'moe_intermediate_size': 1408, 'num_hidden_layers': 27,
+        'num_attention_heads': 16, 'num_key_value_heads': 16, 'n_routed_experts': 64,
+        'n_shared_experts': 2, 'num_experts_per_tok': 6, 'first_k_dense_replace': 1,
+        'q_lora_rank': None, 'topk_method': 'greedy'}, 15706484224, 2.45e9, 'output'),
+    ('DeepSeekMoE-16B', {
+        'model_type': 'deepseek', 'vocab_size': 102400, 'hidden_size': 2048,
+        'intermediate_size': 10944, 'moe_intermediate_size': 1408, 'num_hidden_layers': 28,
+        'num_attention_heads': 16, 'num_key_value_heads': 16, 'n_routed_experts': 64,
+        'n_shared_experts': 2, 'num_experts_per_tok': 6, 'first_k_dense_replace': 1,
+        'moe_layer_freq': 1, 'tie_word_embeddings': False}, 16375728128, 2.8e9, 'both'),
+    ('Llama-3-8B', {
+        'architectures': ['LlamaForCausalLM'], 'vocab_size': 128256, 'hidden_size': 4096,
+        'intermediate_size': 14336, 'num_hidden_layers': 32, 'num_attention_heads': 32,
+        'num_key_value_heads': 8, 'attention_bias': False, 'tie_word_embeddings': False},
+     8030261248, 8.03e9, 'both'),
+    ('Llama-2-7B', {
+        'model_type': 'llama', 'vocab_size': 32000, 'hidden_size': 4096,
+        'intermediate_size': 11008, 'num_hidden_layers': 32, 'num_attention_heads': 32},
+     6738415616, 6.74e9, 'both'),
+    ('Llama-3.2-1B', {
+        'model_type': 'llama', 'vocab_size': 128256, 'hidden_size': 2048, 'head_dim': 64,
+        'intermediate_size': 8192, 'num_hidden_layers': 16, 'num_attention_heads': 32,
+        'num_key_value_heads': 8, 'tie_word_embeddings': True}, 1235814400, 1.24e9, 'both'),
+    ('Mistral-7B', {
+        'model_type': 'mistral', 'vocab_size': 32000, 'hidden_size': 4096,
+        'intermediate_size': 14336, 'num_hidden_layers': 32, 'num_attention_heads': 32,
+        'num_key_value_heads': 8, 'tie_word_embeddings': False}, 7241732096, 7.24e9, 'both'),
+    ('Qwen2.5-7B', {
+        'model_type': 'qwen2', 'vocab_size': 152064, 'hidden_size': 3584,
+        'intermediate_size': 18944, 'num_hidden_layers': 28, 'num_attention_heads': 28,
+        'num_key_value_heads': 4, 'tie_word_embeddings': False}, 7615616512, 7.62e9, 'both'),
+    ('Qwen3-8B', {
+        'model_type': 'qwen3', 'vocab_size': 151936, 'hidden_size': 4096, 'head_dim': 128,
+        'intermediate_size': 12288, 'num_hidden_layers': 36, 'num_attention_heads': 32,
+        'num_key_value_heads': 8, 'attention_bias': False, 'tie_word_embeddings': False},
+     8190735360, 8.19e9, 'both'),
+]
+BY_NAME = {name: config for name, config, *_ in PUBLISHED}
+
+
+def count(config, **query):
+    target = '/v1/architecture'
+    if query:
+        target += '?' + '&'.join(f'{name}={value}' for name, value in query.items())
+    return daemon.post(target, config)
+
+
+def faults(answer):
+    assert answer.status == 400, answer
+    return [e.get('pointer') or e.get('parameter') for e in answer.json.get('errors', [])]
+
+
+@tap.test
+def published_models_have_their_checkpoints_parameters():
+    for name, config, total, active, embedding in PUBLISHED:
+        answer = count({**NOISE, **config}, embedding=embedding)
+        assert answer.status == 200, (name, answer)
+        assert answer.json['n_total'] == total, (name, answer.json['n_total'] - total)
+        assert abs(answer.json['n_active'] / active - 1) <= 0.02, (name, answer.json['n_active'])
+        assert answer.json['convention'] == {'embedding': embedding, 'count': 'all'}
+
+
+@tap.test
+def the_breakdown_adds_up():
+    for name, config, total, *_ in PUBLISHED:
+        answer = count(config).json
+        assert sum(answer['breakdown'].values()) == total, name
+        bare = count(config, embedding='none', count='laws').json
+        parts = answer['breakdown']
+        assert bare['n_total'] == total - parts['norms'] - parts['router'], name
+        assert answer['n_active'] - bare['n_active'] == parts['norms'] + parts['router'] + \
+            parts['input_embedding'] + parts['output_embedding'], name
+        assert answer['train_flops_per_token'] == 3 * answer['inference_flops_per_token']
+
+
+@tap.test
+def experts_granularity_and_cache():
+    mixtral = count(BY_NAME['Mixtral-8x7B'], kv_tokens='32K').json
+    assert (mixtral['experts'], mixtral['granularity']) == (4, 2)
+    assert mixtral['kv_cache_bytes_per_token'] == 2 * 2 * 32 * 8 * 128
+    cache = mixtral['memory']['serving']['buckets'][1]
+    assert cache['bytes'] == 32000 * mixtral['kv_cache_bytes_per_token']
+    latent = count(BY_NAME['DeepSeek-V3']).json
+    assert latent['kv_cache_bytes_per_token'] == 2 * 61 * (512 + 64)
+    assert latent['moe_layers'] == 58 and latent['mtp'] > 11e9
+    assert count(BY_NAME['Llama-3-8B']).json['experts'] == 1
+
+
+@tap.test
+def needed_keys_are_named():
+    for name, key in (('Llama-3-8B', 'hidden_size'), ('Llama-3-8B', 'intermediate_size'),
+                      ('Mixtral-8x7B', 'num_local_experts'), ('Mixtral-8x7B', 'num_experts_per_tok'),
+                      ('Qwen3-30B-A3B', 'moe_intermediate_size'), ('DeepSeek-V3', 'kv_lora_rank'),
+                      ('DeepSeek-V3', 'intermediate_size'), ('OLMoE-1B-7B', 'vocab_size')):
+        config = {k: value for k, value in BY_NAME[name].items() if k != key}
+        assert faults(count(config)) == [f'/{key}'], (name, key)
+    assert faults(count({})) == ['/vocab_size', '/hidden_size', '/num_hidden_layers',
+                                 '/num_attention_heads', '/model_type']
+    assert faults(count({**BY_NAME['Llama-3-8B'], 'model_type': 'mamba'})) == ['/model_type']
+
+
+@tap.test
+def wrong_values_are_named():
+    llama = BY_NAME['Llama-3-8B']
+    assert faults(count({**llama, 'hidden_size': '4096', 'num_hidden_layers': 0,
+                         'tie_word_embeddings': 'no'})) == \
+        ['/hidden_size', '/num_hidden_layers', '/tie_word_embeddings']
+    assert faults(count({**BY_NAME['Qwen3-30B-A3B'], 'mlp_only_layers': [3]})) == \
+        ['/mlp_only_layers']
+    assert count({**BY_NAME['Qwen3-30B-A3B'], 'num_experts_per_tok': 300}).status == 400
+    assert count([1]).status == 400
+    broken = daemon.post('/v1/architecture', b'{"vocab_size": 1',
+                         headers={'Content-Type': 'application/json'})
+    assert broken.status == 400, broken
+    assert faults(count(llama, embedding='some', colour='red')) == ['embedding', 'colour']
+
+
+def exported(query, form='hf'):
+    return daemon.get('/v1/plan', {**query, 'format': form})
+
+
+def questions(number):
+    draw = random.Random(4)
+    for _ in range(number):
+        query = {'fit': draw.choice(['joint-2025', 'joint-granular-composed', 'chinchilla-2024']),
+                 'compute': f'{10 ** draw.uniform(19, 26):.6g}'}
+        if draw.random() < 0.5:
+            query['memory'] = f'{10 ** draw.uniform(9.5, 12):.6g}'
+        if draw.random() < 0.3 and not query['fit'].startswith('chinchilla'):
+            query['experts'] = draw.choice([1, 2, 8, 32])
+        yield query
+
+
+@tap.test
+def exported_plans_read_back_to_the_same_counts():
+    read = dense = 0
+    for query in questions(150):
+        answer = daemon.get('/v1/plan', {**query, 'fields': 'optimum'})
+        if answer.status != 200 or answer.json['optimum']['architecture'] is None:
+            assert exported(query).status in (422, 400), query
+            continue
+        built = answer.json['optimum']['architecture']
+        config = exported(query)
+        assert config.status == 200, (query, config)
+        back = count(config.json, count='laws').json
+        assert back['n_total'] == built['n_total'], (query, built, back)
+        assert back['n_active'] == built['n_active'], (query, built, back)
+        assert math.isclose(back['experts'], answer.json['optimum']['experts'])
+        assert math.isclose(back['granularity'], answer.json['optimum']['granularity'])
+        read, dense = read + 1, dense + (built['experts'] == 1)
+    assert read > 100 and dense > 10, (read, dense)
+
+
+@tap.test
+def megatron_arguments_say_the_same():
+    query = {'fit': 'joint-granular-composed', 'compute': 1e22}
+    built = daemon.get('/v1/plan', query).json['optimum']['architecture']
+    answer = exported(query, 'megatron')
+    assert answer.headers['content-type'].startswith('text/plain')
+    words = dict((line.split() + [''])[:2] for line in answer.body.decode().splitlines())
+    for argument, member in (('num-layers', 'layers'), ('hidden-size', 'd_model'),
+                             ('num-attention-heads', 'heads'), ('num-experts', 'experts'),
+                             ('moe-ffn-hidden-size', 'expert_hidden'), ('moe-router-topk', 'top_k'),
+                             ('kv-channels', 'head_dim'), ('vocab-size', 'vocabulary')):
+        assert float(words['--' + argument]) == built[member], argument
+    assert int(words['--train-samples']) * 4096 <= built['tokens']
+    dense = exported({**query, 'experts': 1}, 'megatron').body.decode()
+    assert '--num-experts' not in dense
+
+
+@tap.test
+def yaml_says_the_same():
+    query = {'fit': 'joint-2025', 'compute': 1e22}
+    built = daemon.get('/v1/plan', query).json['optimum']['architecture']
+    answer = exported(query, 'yaml')
+    assert answer.headers['content-type'].startswith('application/yaml')
+    lines = [line.split(': ') for line in answer.body.decode().splitlines()]
+    values = {line[0].strip(): line[1] for line in lines if len(line) == 2}
+    assert values['fit'] == 'joint-2025' and values['provenance'] == 'published'
+    for name in ('layers', 'd_model', 'n_active', 'n_total'):
+        assert float(values[name]) == built[name], name
+    same = daemon.get('/v1/plan', query, headers={'Accept': 'application/yaml'})
+    assert same.body == answer.body
+    assert daemon.get('/v1/plan', query, headers={'Accept': 'image/png'}).status == 406
+
+
+@tap.test
+def what_cannot_be_exported_says_why():
+    answer = exported({'fit': 'fine-grained-e64-2024', 'compute': 1e21})
+    assert answer.status == 422 and 'SwiGLU' in answer.json['detail'], answer
+    assert exported({'fit': 'fine-grained-e64-2024', 'compute': 1e21}, 'megatron').status == 200
+    answer = daemon.get('/v1/plan', {'compute': 1e21, 'format': 'hf', 'fields': 'optimum'})
+    assert faults(answer) == ['fields']
+    assert faults(exported({'compute': 1e21}, 'gguf')) == ['format']
+
+
+tap.main(daemon.close)
