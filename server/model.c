@@ -88,14 +88,18 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
 void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,
                               size_t count)
 {
+    static const struct out_member members[] = {
+        OUT_MEMBER(struct plan_extrapolation, value),
+        OUT_MEMBER(struct plan_extrapolation, min),
+        OUT_MEMBER(struct plan_extrapolation, max),
+        OUT_MEMBER(struct plan_extrapolation, distance),
+    };
+
     out_array_begin(out, "extrapolates");
     for (size_t i = 0; i < count; i++) {
         out_object_begin(out, NULL);
         out_text(out, "variable", law_variable_name(extrapolates[i].variable));
-        out_number(out, "value", extrapolates[i].value);
-        out_number(out, "min", extrapolates[i].min);
-        out_number(out, "max", extrapolates[i].max);
-        out_number(out, "distance", extrapolates[i].distance);
+        out_members(out, members, sizeof members / sizeof members[0], &extrapolates[i]);
         out_object_end(out);
     }
     out_array_end(out);

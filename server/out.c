@@ -274,6 +274,30 @@ void out_numbers(struct out *out, const char *name, const double *values, size_t
     out_array_end(out);
 }
 
+void out_members(struct out *out, const struct out_member *table, size_t count, const void *values)
+{
+    if (out->skipped > 0 || !reserve(out, count * (1 + OUT_KEY_BYTES + NUMBER_BYTES)))
+        return;
+    assert(out->depth > 1);
+    char *at = out->text + out->length;
+    for (size_t i = 0; i < count; i++) {
+        double value = *(const double *)(const void *)((const char *)values + table[i].offset);
+        if (out->comma[out->depth])
+            *at++ = ',';
+        out->comma[out->depth] = true;
+        /* All of the key's room: a copy of fixed size is two instructions. */
+        memcpy(at, table[i].key, OUT_KEY_BYTES);
+        at += table[i].length;
+        if (isfinite(value)) {
+            at += number_write(value, at);
+        } else {
+            memcpy(at, "null", 4);
+            at += 4;
+        }
+    }
+    out->length = (size_t)(at - out->text);
+}
+
 void out_time(struct out *out, const char *name, int64_t us)
 {
     char text[INSTANT_BYTES];

@@ -18,7 +18,7 @@
 #include "core/arena.h"
 #include "core/err.h"
 
-enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64 };
+enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64, OUT_KEY_BYTES = 32 };
 
 struct out {
     struct arena *arena;
@@ -56,6 +56,23 @@ void out_null(struct out *out, const char *name);
 void out_text(struct out *out, const char *name, const char *value); /* NULL value: null */
 void out_text_length(struct out *out, const char *name, const char *value, size_t length);
 void out_numbers(struct out *out, const char *name, const double *values, size_t count);
+
+/* One double of a struct, and its name as it stands in the text. */
+struct out_member {
+    char key[OUT_KEY_BYTES]; /* `"name":` */
+    size_t length;           /* of key */
+    size_t offset;
+};
+#define OUT_MEMBER_AS(name, type, member)                                                          \
+    {                                                                                              \
+        "\"" name "\":", sizeof("\"" name "\":") - 1, offsetof(type, member)                       \
+    }
+#define OUT_MEMBER(type, member) OUT_MEMBER_AS(#member, type, member)
+
+/* Several doubles of one struct as members, as out_number would write each. Below the top level
+ * only: no selection. */
+void out_members(struct out *out, const struct out_member *table, size_t count, const void *values);
+
 /* RFC 3339, UTC, Z; null outside the years 0000 to 9999. */
 void out_time(struct out *out, const char *name, int64_t us);
 

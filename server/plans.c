@@ -31,6 +31,45 @@ static const char *const plan_members[] = {"fit",
                                            "spread",
                                            NULL};
 
+static const struct out_member architecture_sizes[] = {
+    OUT_MEMBER(struct architecture, layers),         OUT_MEMBER(struct architecture, d_model),
+    OUT_MEMBER(struct architecture, heads),          OUT_MEMBER(struct architecture, kv_heads),
+    OUT_MEMBER(struct architecture, head_dim),       OUT_MEMBER(struct architecture, expert_hidden),
+    OUT_MEMBER(struct architecture, experts),        OUT_MEMBER(struct architecture, top_k),
+    OUT_MEMBER(struct architecture, shared_experts), OUT_MEMBER(struct architecture, vocabulary),
+};
+
+static const struct out_member architecture_counts[] = {
+    OUT_MEMBER(struct architecture, n_active),
+    OUT_MEMBER(struct architecture, n_total),
+    OUT_MEMBER(struct architecture, tokens),
+    OUT_MEMBER(struct architecture, loss),
+};
+
+static const struct out_member configuration_sizes[] = {
+    OUT_MEMBER(struct plan_configuration, experts),
+    OUT_MEMBER(struct plan_configuration, granularity),
+    OUT_MEMBER(struct plan_configuration, n_active),
+    OUT_MEMBER(struct plan_configuration, n_total),
+    OUT_MEMBER(struct plan_configuration, d_model),
+    OUT_MEMBER(struct plan_configuration, tokens),
+    OUT_MEMBER(struct plan_configuration, tokens_per_active_param),
+    OUT_MEMBER(struct plan_configuration, loss),
+};
+
+static const struct out_member configuration_flops[] = {
+    OUT_MEMBER(struct plan_configuration, train_flops),
+    OUT_MEMBER(struct plan_configuration, inference_flops),
+};
+
+static const struct out_member configuration_memory[] = {
+    OUT_MEMBER_AS("weights", struct plan_configuration, memory_weights_bytes),
+    OUT_MEMBER_AS("kv_cache", struct plan_configuration, memory_kv_cache_bytes),
+    OUT_MEMBER_AS("total", struct plan_configuration, memory_total_bytes),
+};
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
 static void write_architecture(struct out *out, const struct plan_configuration *configuration)
 {
     const struct architecture *a = &configuration->architecture;
@@ -40,41 +79,19 @@ static void write_architecture(struct out *out, const struct plan_configuration 
         return;
     }
     out_object_begin(out, "architecture");
-    out_number(out, "layers", a->layers);
-    out_number(out, "d_model", a->d_model);
-    out_number(out, "heads", a->heads);
-    out_number(out, "kv_heads", a->kv_heads);
-    out_number(out, "head_dim", a->head_dim);
-    out_number(out, "expert_hidden", a->expert_hidden);
-    out_number(out, "experts", a->experts);
-    out_number(out, "top_k", a->top_k);
-    out_number(out, "shared_experts", a->shared_experts);
-    out_number(out, "vocabulary", a->vocabulary);
+    out_members(out, architecture_sizes, COUNT(architecture_sizes), a);
     out_bool(out, "tied_embeddings", a->tied_embeddings);
-    out_number(out, "n_active", a->n_active);
-    out_number(out, "n_total", a->n_total);
-    out_number(out, "tokens", a->tokens);
-    out_number(out, "loss", a->loss);
+    out_members(out, architecture_counts, COUNT(architecture_counts), a);
     out_object_end(out);
 }
 
 static void write_members(struct out *out, const struct plan_configuration *c)
 {
-    out_number(out, "experts", c->experts);
-    out_number(out, "granularity", c->granularity);
-    out_number(out, "n_active", c->n_active);
-    out_number(out, "n_total", c->n_total);
-    out_number(out, "d_model", c->d_model);
-    out_number(out, "tokens", c->tokens);
-    out_number(out, "tokens_per_active_param", c->tokens_per_active_param);
-    out_number(out, "loss", c->loss);
+    out_members(out, configuration_sizes, COUNT(configuration_sizes), c);
     model_write_interval(out, "loss_interval", c->loss_interval);
-    out_number(out, "train_flops", c->train_flops);
-    out_number(out, "inference_flops", c->inference_flops);
+    out_members(out, configuration_flops, COUNT(configuration_flops), c);
     out_object_begin(out, "memory_bytes");
-    out_number(out, "weights", c->memory_weights_bytes);
-    out_number(out, "kv_cache", c->memory_kv_cache_bytes);
-    out_number(out, "total", c->memory_total_bytes);
+    out_members(out, configuration_memory, COUNT(configuration_memory), c);
     out_object_end(out);
     out_number(out, "train_memory_bytes", c->train_memory_bytes);
     out_array_begin(out, "binding");

@@ -66,6 +66,49 @@ static void puts_commas_and_names_where_they_belong(void **state)
                                     "\"raw\":{\"a\": 1},\"nan\":null}");
 }
 
+static void members_of_a_table_are_written_as_numbers_are(void **state)
+{
+    (void)state;
+    struct sample {
+        double first, second, third;
+    };
+    static const struct out_member table[] = {
+        OUT_MEMBER(struct sample, third),
+        OUT_MEMBER_AS("renamed", struct sample, first),
+        OUT_MEMBER(struct sample, second),
+    };
+    static const struct sample sample = {-2.5e-9, INFINITY, 64};
+    out_object_begin(&out, NULL);
+    out_object_begin(&out, "a");
+    out_members(&out, table, 3, &sample);
+    out_members(&out, table, 1, &sample);
+    out_object_end(&out);
+    out_number(&out, "after", 1);
+    out_object_end(&out);
+    assert_string_equal(finished(), "{\"a\":{\"third\":64,\"renamed\":-2.5e-9,\"second\":null,"
+                                    "\"third\":64},\"after\":1}");
+}
+
+static void members_of_what_is_not_selected_are_left_out(void **state)
+{
+    (void)state;
+    struct one {
+        double value;
+    };
+    static const struct out_member table[] = {OUT_MEMBER(struct one, value)};
+    static const struct one sample = {1};
+    out_select(&out, "b");
+    out_object_begin(&out, NULL);
+    out_object_begin(&out, "a");
+    out_members(&out, table, 1, &sample);
+    out_object_end(&out);
+    out_object_begin(&out, "b");
+    out_members(&out, table, 1, &sample);
+    out_object_end(&out);
+    out_object_end(&out);
+    assert_string_equal(finished(), "{\"b\":{\"value\":1}}");
+}
+
 static void a_single_value_may_stand_alone(void **state)
 {
     (void)state;
@@ -271,6 +314,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(puts_commas_and_names_where_they_belong, setup, teardown),
+        cmocka_unit_test_setup_teardown(members_of_a_table_are_written_as_numbers_are, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(members_of_what_is_not_selected_are_left_out, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_single_value_may_stand_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_written_is_an_empty_text, setup, teardown),
         cmocka_unit_test_setup_teardown(escapes_what_json_asks_for, setup, teardown),
