@@ -64,6 +64,9 @@ struct fit_options {
     struct robust robust;
     size_t starts;
     uint64_t seed;
+    /* n_coefficients natural values to search from, as they are and with amplitudes solved, in
+     * place of seeded starts and of jumps; NULL for those. The caller's to keep. */
+    const double *start;
     enum fit_hold hold[LAW_MAX_COEFFICIENTS];
     double fixed[LAW_MAX_COEFFICIENTS]; /* natural; INFINITY is legitimate for LAW_RECIPROCAL */
     struct fit_prior prior[LAW_MAX_COEFFICIENTS];

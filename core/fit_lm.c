@@ -4,24 +4,30 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS_MAX = 30 };
+enum { STEPS = 30, PATIENT_STEPS = 5000 };
 
-/* Steps that lower the objective by less than this share are left to the exact ones. */
-static const double enough = 1e-2;
+/* Steps that lower the objective by less than this share are left to others. */
+static const double enough = 1e-2, enough_of_patience = 1e-12;
 
 /* Stands for a point where the law has no finite value: GSL refuses the step, as it cannot an
  * infinity. */
 static const double absurd = 1e100;
 
-enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, struct err *err)
+enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool patient,
+                          struct err *err)
 {
     gsl_multifit_nlinear_parameters parameters = gsl_multifit_nlinear_default_parameters();
     const struct fit_problem *problem = polish->problem;
 
-    lm->polish = polish;
-    lm->machine = NULL;
+    *lm = (struct fit_lm){
+        .polish = polish,
+        .enough = patient ? enough_of_patience : enough,
+        .steps = patient ? PATIENT_STEPS : STEPS,
+    };
     if (problem->p == 0 || problem->n_rows < problem->p)
         return ERR_OK;
+    if (patient)
+        parameters.trs = gsl_multifit_nlinear_trs_lmaccel;
     parameters.solver = gsl_multifit_nlinear_solver_cholesky; /* z is well scaled */
     lm->machine = gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &parameters,
                                              problem->n_rows, problem->p);
@@ -141,12 +147,12 @@ static void solve(struct fit_lm *lm, double *z)
     if (gsl_multifit_nlinear_init(&start.vector, &system, lm->machine) != GSL_SUCCESS)
         return;
     after = sum_of_squares(lm->machine);
-    for (int step = 0; step < STEPS_MAX; step++) {
+    for (int step = 0; step < lm->steps; step++) {
         before = after;
         if (gsl_multifit_nlinear_iterate(lm->machine) != GSL_SUCCESS)
             break;
         after = sum_of_squares(lm->machine);
-        if (!(before - after > enough * before))
+        if (!(before - after > lm->enough * before))
             break;
     }
     take_point(problem, gsl_multifit_nlinear_position(lm->machine), z);

@@ -23,10 +23,15 @@ struct fit_lm {
     struct fit_polish *polish;               /* whose problem, weights and scratch are used */
     gsl_multifit_nlinear_workspace *machine; /* NULL when nothing is free */
     double delta;                            /* the threshold of the moment */
+    double enough; /* steps that lower the objective by less than this share are not taken */
+    int steps;     /* at most, at each threshold */
 };
 
-/* polish outlives it. ERR_NO_MEMORY; fit_lm_release is due all the same. */
-enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, struct err *err);
+/* polish outlives it. A patient solver follows curved valleys to their end, with geodesic
+ * acceleration: for a start that no other will come to help. ERR_NO_MEMORY; fit_lm_release is due
+ * all the same. */
+enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool patient,
+                          struct err *err);
 void fit_lm_release(struct fit_lm *lm);
 
 /* Moves z through a falling sequence of thresholds, from the size of the residuals down to the

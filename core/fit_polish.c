@@ -137,6 +137,26 @@ static void swap(double **a, double **b)
     *b = kept;
 }
 
+/* The step that promises next to nothing is as good as the others: where the objective is flat, it
+ * holds the last digits of the coefficients. */
+static void last_step(struct fit_polish *polish, const struct fit_polish_goal *goal,
+                      const double *d, double *z, double *objective_at)
+{
+    const struct fit_problem *problem = polish->problem;
+    double next[LAW_MAX_COEFFICIENTS], got;
+
+    for (size_t j = 0; j < problem->p; j++)
+        next[j] = z[j] + d[j];
+    fit_problem_clip(problem, next);
+    if (!fit_problem_evaluate(problem, next, polish->trial, NULL))
+        return;
+    got = objective(polish, polish->trial, goal->delta);
+    if (!(got <= *objective_at))
+        return;
+    memcpy(z, next, problem->p * sizeof *z);
+    *objective_at = got;
+}
+
 struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
                                    double *z)
 {
@@ -145,6 +165,7 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
     size_t p = problem->p, refused = 0;
     double damping = 1e-4, before = INFINITY;
     struct fit_step step = {0};
+    bool curved = false;
 
     fit_problem_clip(problem, z);
     if (!fit_problem_evaluate(problem, z, polish->residual, polish->jacobian))
@@ -158,18 +179,21 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         set_step(polish, z, goal->delta, damping, &step);
         promised = fit_step_solve(&step, d);
         result.iterations++;
+        if (goal->exact && promised < exact_below * result.objective &&
+            (!curved || promised > stale_share * before)) {
+            set_curvature(polish, z, goal->delta, &step);
+            curved = true;
+            before = INFINITY;
+            continue;
+        }
         if (promised <= goal->tolerance * result.objective) {
+            if (goal->exact)
+                last_step(polish, goal, d, z, &result.objective);
             if (damping > 1e-4 * (refused > 0 ? 1e4 : 1.0) && refused > 0 && promised > 0.0)
                 result.stop = FIT_SMALL_STEP;
             else
                 result.stop = FIT_CONVERGED;
             break;
-        }
-        if (goal->exact && promised < exact_below * result.objective &&
-            promised > stale_share * before) {
-            set_curvature(polish, z, goal->delta, &step);
-            before = INFINITY;
-            continue;
         }
         before = promised;
         for (size_t j = 0; j < p; j++)

@@ -183,7 +183,7 @@ static enum err_code polish_ends(struct search *search, struct arena *arena, str
     if (refine)
         code = varpro_init(&all, search->problem, arena, err);
     if (refine && code == ERR_OK)
-        code = fit_lm_init(&lm, search->polish, err);
+        code = fit_lm_init(&lm, search->polish, false, err);
     for (size_t e = 0; e < search->n_ends && code == ERR_OK; e++) {
         struct end *end = &search->ends[e];
         struct fit_polished got;
@@ -199,6 +199,34 @@ static enum err_code polish_ends(struct search *search, struct arena *arena, str
         if (cancelled(search))
             code = err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
+    fit_lm_release(&lm);
+    return code;
+}
+
+/* The caller's own start, by both ways: GSL's steps from the point as it is, and a descent with
+ * amplitudes solved. Two ends for polish_ends. */
+static enum err_code begin_at(struct search *search, struct arena *arena, struct err *err)
+{
+    const struct fit_problem *problem = search->problem;
+    double z[LAW_MAX_COEFFICIENTS] = {0}, descended[LAW_MAX_COEFFICIENTS], value;
+    struct fit_lm lm = {0};
+    struct varpro all;
+    enum err_code code = varpro_init(&all, problem, arena, err);
+
+    if (code == ERR_OK)
+        code = fit_lm_init(&lm, search->polish, true, err);
+    if (code != ERR_OK)
+        goto done;
+    fit_problem_point(problem, search->options->start, z);
+    fit_problem_clip(problem, z);
+    memcpy(descended, z, sizeof z);
+    fit_lm_run(&lm, z);
+    value = varpro_descend(&all, descended, DESCENT_STEPS);
+    keep_end(search, descended, value);
+    value = varpro_value(&all, z);
+    keep_end(search, z, value);
+    search->found->ended = 1;
+done:
     fit_lm_release(&lm);
     return code;
 }
@@ -324,11 +352,13 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
             return code;
     }
     code = varpro_init(&search.screen, &thin, arena, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && options->start != NULL)
+        code = begin_at(&search, arena, err);
+    else if (code == ERR_OK)
         code = descend(&search, arena, err);
     if (code == ERR_OK)
         code = polish_ends(&search, arena, err);
-    if (code == ERR_OK && isfinite(ret_found->objective))
+    if (code == ERR_OK && isfinite(ret_found->objective) && options->start == NULL)
         code = jump_about(&search, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;

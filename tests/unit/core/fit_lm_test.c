@@ -35,7 +35,7 @@ static void rig_open(struct rig *rig, const char *law, enum robust_kind kind)
     assert_int_equal(ERR_OK, fit_problem_init(&rig->problem, &rig->options, is_free, natural,
                                               runs.obs, runs.count, &rig->arena, &rig->err));
     assert_int_equal(ERR_OK, fit_polish_init(&rig->polish, &rig->problem, &rig->arena, &rig->err));
-    assert_int_equal(ERR_OK, fit_lm_init(&rig->lm, &rig->polish, &rig->err));
+    assert_int_equal(ERR_OK, fit_lm_init(&rig->lm, &rig->polish, false, &rig->err));
 }
 
 static void rig_close(struct rig *rig)
