@@ -117,7 +117,7 @@ static void refuse_nulls(struct call *call, const struct json *patch, const stru
 
 /* Decodes the merge patch onto a copy of the stored run, and checks the result. */
 static enum err_code decode_patch(struct call *call, const struct experiment *stored,
-                                  struct run_row *patched)
+                                  struct run_row *patched, struct run_warnings *warnings)
 {
     const struct run_site site = {.place = ERR_AT_POINTER, .base = ""};
     struct json *root = NULL;
@@ -139,7 +139,7 @@ static enum err_code decode_patch(struct call *call, const struct experiment *st
         run_report(&site, ERR_INVALID, "study", "cannot be changed", &call->arena, &call->err);
     patched->run.id = stored->id;
     patched->run.study = stored->study;
-    run_finish(patched, &site, NULL, &call->arena, &call->err);
+    run_finish(patched, &site, warnings, &call->arena, &call->err);
     return call->err.code;
 }
 
@@ -147,13 +147,14 @@ enum err_code experiments_patch(struct call *call)
 {
     struct experiment stored;
     struct run_row patched;
+    struct run_warnings warnings = {0};
     struct out out;
     enum err_code code = answer_no_query(call);
 
     if (code == ERR_OK)
         code = read_run(call, &stored);
     if (code == ERR_OK)
-        code = decode_patch(call, &stored, &patched);
+        code = decode_patch(call, &stored, &patched, &warnings);
     if (code == ERR_OK) {
         code = experiment_update(call->store, &patched.run, &call->err);
         if (code == ERR_CONFLICT)
@@ -164,7 +165,10 @@ enum err_code experiments_patch(struct call *call)
     if (code != ERR_OK)
         return code;
     out_init(&out, &call->arena);
-    run_write_json(&out, &stored);
+    out_object_begin(&out, NULL);
+    run_write_members(&out, &stored);
+    run_write_warnings(&out, &warnings);
+    out_object_end(&out);
     return answer_out(call, 200, &out);
 }
 

@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "db/store.h"
@@ -352,33 +351,6 @@ static enum err_code store_row(struct call *call, struct intake *intake, size_t 
     return ERR_OK;
 }
 
-static void write_warnings(struct out *out, const struct run_warnings *warnings)
-{
-    out_array_begin(out, "warnings");
-    for (const struct run_warning *at = warnings->first; at != NULL; at = at->next) {
-        out_object_begin(out, NULL);
-        if (at->place == ERR_AT_CELL) {
-            out_integer(out, "row", (int64_t)at->row);
-            out_text(out, "column", at->name);
-        } else {
-            out_text(out, "pointer", at->name);
-        }
-        out_text(out, "code", "looks_like_a_slip");
-        out_text(out, "detail", at->detail);
-        out_object_end(out);
-    }
-    if (warnings->count > warnings->kept) {
-        char detail[80];
-        snprintf(detail, sizeof detail, "%zu more warnings are not listed",
-                 warnings->count - warnings->kept);
-        out_object_begin(out, NULL);
-        out_text(out, "code", "more_warnings");
-        out_text(out, "detail", detail);
-        out_object_end(out);
-    }
-    out_array_end(out);
-}
-
 static enum err_code reply_stored(struct call *call, const struct intake *intake)
 {
     static const char *const names[] = {[PUT_INSERTED] = "inserted",
@@ -399,7 +371,7 @@ static enum err_code reply_stored(struct call *call, const struct intake *intake
     for (size_t i = 0; i < intake->count; i++)
         out_integer(&out, NULL, intake->rows[i].id);
     out_array_end(&out);
-    write_warnings(&out, &intake->warnings);
+    run_write_warnings(&out, &intake->warnings);
     out_object_end(&out);
     if (intake->one) {
         const char *location =

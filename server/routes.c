@@ -187,7 +187,7 @@ static const struct route routes[] = {
         .body = experiment_fields,
         .n_body = EXPERIMENT_FIELDS,
         .body_types = PATCH_TYPES,
-        .reply_schema = "Experiment",
+        .reply_schema = "ChangedExperiment",
         .statuses = "200,400,404,409,412,413,415,503,507",
     },
     {

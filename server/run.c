@@ -289,9 +289,8 @@ static void write_tags(struct out *out, const struct experiment *run)
     out_object_end(out);
 }
 
-void run_write_json(struct out *out, const struct experiment *run)
+void run_write_members(struct out *out, const struct experiment *run)
 {
-    out_object_begin(out, NULL);
     for (size_t i = 0; i < EXPERIMENT_FIELDS; i++) {
         const struct field *field = &experiment_fields[i];
         const void *at = (const char *)run + field->offset;
@@ -320,5 +319,38 @@ void run_write_json(struct out *out, const struct experiment *run)
             write_tags(out, run);
         }
     }
+}
+
+void run_write_json(struct out *out, const struct experiment *run)
+{
+    out_object_begin(out, NULL);
+    run_write_members(out, run);
     out_object_end(out);
+}
+
+void run_write_warnings(struct out *out, const struct run_warnings *warnings)
+{
+    out_array_begin(out, "warnings");
+    for (const struct run_warning *at = warnings->first; at != NULL; at = at->next) {
+        out_object_begin(out, NULL);
+        if (at->place == ERR_AT_CELL) {
+            out_integer(out, "row", (int64_t)at->row);
+            out_text(out, "column", at->name);
+        } else {
+            out_text(out, "pointer", at->name);
+        }
+        out_text(out, "code", "looks_like_a_slip");
+        out_text(out, "detail", at->detail);
+        out_object_end(out);
+    }
+    if (warnings->count > warnings->kept) {
+        char detail[80];
+        snprintf(detail, sizeof detail, "%zu more warnings are not listed",
+                 warnings->count - warnings->kept);
+        out_object_begin(out, NULL);
+        out_text(out, "code", "more_warnings");
+        out_text(out, "detail", detail);
+        out_object_end(out);
+    }
+    out_array_end(out);
 }

@@ -87,8 +87,12 @@ bool run_same_content(const struct experiment *later, const struct experiment *e
 enum err_code run_report(const struct run_site *site, enum err_code code, const char *field,
                          const char *detail, struct arena *arena, struct err *err);
 
-/* {"id":…, …}: every field, null where absent. */
+/* {"id":…, …}: every field, null where absent; and its members alone, into an open object. */
 void run_write_json(struct out *out, const struct experiment *run);
+void run_write_members(struct out *out, const struct experiment *run);
+
+/* The member `warnings`: [{pointer | row, column, code, detail}]. */
+void run_write_warnings(struct out *out, const struct run_warnings *warnings);
 
 /* A CSV header and row: the table's columns whose bit is set, then the tags. */
 void run_write_header(struct out *out, uint64_t columns, const char *const *tags, size_t n_tags);
