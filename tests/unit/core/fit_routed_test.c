@@ -1,0 +1,107 @@
+/* The routed law on its own paper's runs: least squares, three routers, all six coefficients. */
+#include <gsl/gsl_errno.h>
+
+#include "tests/unit/core/fit_cases.h"
+
+static struct fit_case runs;
+
+static bool cell_is(const char *header, const char *line, const char *column, const char *wanted)
+{
+    char cell[128];
+
+    fit_case_cell(line, fit_case_column(header, column), cell, sizeof cell);
+    return strcmp(cell, wanted) == 0;
+}
+
+/* A router's runs at the paper's common settings, and the dense ones; false without the file. */
+static bool read_router(const char *router, struct fit_case *ret)
+{
+    const char *folder = getenv("MOEPLAN_DATA");
+    char path[CASE_LINE_BYTES], header[CASE_LINE_BYTES] = "", line[CASE_LINE_BYTES];
+    FILE *file;
+
+    ret->count = 0;
+    if (folder == NULL)
+        return false;
+    (void)snprintf(path, sizeof path, "%s/routing.csv", folder);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    (void)fgets(header, sizeof header, file);
+    while (fgets(line, sizeof line, file) != NULL && ret->count < CASE_RUNS_MAX) {
+        if (!cell_is(header, line, "tag.router", router) &&
+            !cell_is(header, line, "tag.router", "Dense"))
+            continue;
+        if (!cell_is(header, line, "tag.top_k", "1") ||
+            !cell_is(header, line, "tag.routing_frequency", "0.5") ||
+            !cell_is(header, line, "seed", "42"))
+            continue;
+        ret->obs[ret->count++] = (struct obs){
+            .n_active = fit_case_number(line, fit_case_column(header, "n_active"), NAN),
+            .n_total = fit_case_number(line, fit_case_column(header, "n_total"), NAN),
+            .tokens = fit_case_number(line, fit_case_column(header, "tokens"), NAN),
+            .experts = fit_case_number(line, fit_case_column(header, "experts"), NAN),
+            .granularity = 1.0,
+            .loss = fit_case_number(line, fit_case_column(header, "loss"), NAN),
+            .weight = 1.0,
+            .train_flops = NAN,
+        };
+    }
+    (void)fclose(file);
+    return true;
+}
+
+static void routers_reach_the_best_known_coefficients(void **state)
+{
+    static const struct {
+        const char *router;
+        size_t count;
+        double mean_square; /* of the residuals in log10 loss */
+        double a, b, c, d, e_start, e_max;
+    } best[] = {
+        {"S-Base", 58, 1.041688e-05, -0.083025, -0.118044, 0.009925, 1.113580, 2.0746, 238.67},
+        {"RL-R", 59, 1.042800e-05, -0.082730, -0.123417, 0.011233, 1.107013, 1.7219, 470.05},
+        {"Hash", 56, 8.890276e-06, -0.087357, -0.138364, 0.012635, 1.159531, 4.2688, 427.32},
+    };
+    static const char *const names[] = {"a", "b", "c", "d", "E_start", "E_max"};
+    /* Half a unit of the last printed digit, and a little for its rounding. */
+    static const double printed[] = {5.1e-7, 5.1e-7, 5.1e-7, 5.1e-7, 5.1e-5, 5.1e-3};
+    const struct law *law = law_find("routed");
+
+    (void)state;
+    for (size_t r = 0; r < sizeof best / sizeof best[0]; r++)
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            const double wanted[] = {best[r].a, best[r].b,       best[r].c,
+                                     best[r].d, best[r].e_start, best[r].e_max};
+            struct fit_options options = fit_options_default(law);
+            struct fit_outcome got;
+
+            if (!read_router(best[r].router, &runs))
+                skip();
+            assert_int_equal(runs.count, best[r].count);
+            options.robust.kind = ROBUST_SQUARED;
+            options.seed = seed;
+            fit_case_shuffle(&runs, seed);
+            fit_case_run(&options, &runs, &got);
+            assert_int_equal(got.code, ERR_OK);
+            assert_near(2.0 * got.result.objective / ((double)runs.count * log(10.0) * log(10.0)),
+                        best[r].mean_square, 1e-6);
+            for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+                double value = got.result.coefficient[law_coefficient_index(law, names[i])];
+
+                if (!(fabs(value - wanted[i]) <= printed[i]))
+                    fail_msg("%s: %s is %.9g, want %g", best[r].router, names[i], value, wanted[i]);
+            }
+            fit_case_release(&got);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routers_reach_the_best_known_coefficients),
+    };
+
+    (void)gsl_set_error_handler_off();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
