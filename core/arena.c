@@ -16,8 +16,12 @@
 #endif
 
 /* The first block serves most requests whole; each further one doubles, so that a large request
- * needs few. */
-enum { FIRST_BLOCK_BYTES = 16 * 1024, ALIGNMENT = alignof(max_align_t) };
+ * needs few, up to a size beyond which what is held and not handed out would be worth counting. */
+enum {
+    FIRST_BLOCK_BYTES = 16 * 1024,
+    DOUBLED_BLOCK_BYTES = 1024 * 1024,
+    ALIGNMENT = alignof(max_align_t)
+};
 
 struct arena_block {
     struct arena_block *next;
@@ -70,6 +74,8 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
 
     if (size > left)
         return NULL;
+    if (capacity > DOUBLED_BLOCK_BYTES)
+        capacity = DOUBLED_BLOCK_BYTES;
     if (capacity > left)
         capacity = left;
     if (capacity < size)

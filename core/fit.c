@@ -20,6 +20,7 @@ struct fit_options fit_options_default(const struct law *law)
         .robust = {.kind = ROBUST_HUBER, .delta = 1e-3},
         .starts = FIT_STARTS_DEFAULT,
         .level = 0.9,
+        .memory = SIZE_MAX,
     };
 }
 
@@ -262,7 +263,7 @@ static enum err_code draw_part(void *ctx, size_t first, size_t n, struct err *er
     struct arena scratch;
     enum err_code code;
 
-    arena_init(&scratch, SIZE_MAX);
+    arena_init(&scratch, drawing->options.memory);
     code = fit_bootstrap_run(&drawing->options, &work->problem, drawing->z, work->obs, first, n,
                              &scratch, drawing->draws + first * work->problem.law->n_coefficients,
                              err);
@@ -307,7 +308,7 @@ enum err_code fit_run(const struct fit_options *options, const struct obs *obs, 
         goto done;
     }
     work->options = options;
-    arena_init(&work->scratch, SIZE_MAX);
+    arena_init(&work->scratch, options->memory);
     result->law = options->law;
     code = check_runs(options->law, obs, count, err);
     if (code == ERR_OK)
@@ -343,7 +344,7 @@ enum err_code fit_draws(const struct fit_options *options, const struct obs *obs
     if (work == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu draws", n);
     work->options = options;
-    arena_init(&work->scratch, SIZE_MAX);
+    arena_init(&work->scratch, options->memory);
     code = copy_runs(work, obs, count, err);
     if (code == ERR_OK)
         code = fit_problem_init(&work->problem, options, result->is_free, result->coefficient,

@@ -74,6 +74,7 @@ struct fit_options {
     double holdout;   /* fraction of runs (0, 1), or FLOPs */
     size_t bootstrap; /* draws, 0 for none */
     double level;     /* of intervals, (0, 1) */
+    size_t memory;    /* bytes of scratch, and as many for each part of the draws at work */
     /* Called now and then; false cancels. May be NULL. */
     bool (*progress)(void *ctx, const struct fit_progress *progress);
     void *progress_ctx;
@@ -83,7 +84,8 @@ struct fit_options {
     void *share_ctx;
 };
 
-/* law, huber delta 1e-3, FIT_STARTS_DEFAULT, seed 0, everything FIT_DEFAULT, level 0.9. */
+/* law, huber delta 1e-3, FIT_STARTS_DEFAULT, seed 0, everything FIT_DEFAULT, level 0.9, memory as
+ * much as there is. */
 struct fit_options fit_options_default(const struct law *law);
 
 enum fit_stop {

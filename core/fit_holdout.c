@@ -79,7 +79,7 @@ enum err_code fit_holdout_run(const struct fit_options *options, const struct ob
     size_t n_cheap = 0;
     enum err_code code = ERR_OK;
 
-    arena_init(&arena, SIZE_MAX);
+    arena_init(&arena, options->memory);
     err_init(&refusal, NULL);
     if (cheap == NULL || sorted == NULL) {
         code = err_set(err, ERR_NO_MEMORY, "out of memory for the held-out runs");

@@ -153,7 +153,9 @@ static void run(struct job *job, struct store *store)
         return;
     }
     call->store = store;
-    code = fitting_prepare(call, &background->fitting);
+    code = fitting_decode(call, &background->fitting);
+    if (code == ERR_OK)
+        code = fitting_read_runs(call, &background->fitting);
     call->store = NULL;
     if (code == ERR_OK) {
         background->fitting.watch = &background->watch;
@@ -164,7 +166,7 @@ static void run(struct job *job, struct store *store)
     background_free(background);
 }
 
-/* A call with what fitting_prepare reads of one: the body, and the studies there are. */
+/* A call with what fitting_decode reads of one: the body, and the studies there are. */
 static bool copy_call(struct background *background, const struct call *call,
                       const struct fit_record *begun)
 {

@@ -139,7 +139,7 @@ static struct ratios shape_ratios(const struct shape *shape, const struct fit_fa
                                   struct out *out)
 {
     struct ratios ratios = {0, NAN, NAN, NAN};
-    double *all = arena_alloc(out->arena, (facts->count + 1) * sizeof *all);
+    double *all = malloc((facts->count + 1) * sizeof *all);
 
     if (all == NULL) {
         out->failed = true;
@@ -154,11 +154,13 @@ static struct ratios shape_ratios(const struct shape *shape, const struct fit_fa
                 obs->n_total;
     }
     if (ratios.runs == 0)
-        return ratios;
+        goto done;
     qsort(all, ratios.runs, sizeof *all, compare_doubles);
     ratios.min = all[0];
     ratios.max = all[ratios.runs - 1];
     ratios.median = (all[(ratios.runs - 1) / 2] + all[ratios.runs / 2]) / 2;
+done:
+    free(all);
     return ratios;
 }
 

@@ -23,13 +23,15 @@ enum err_code fits_post(struct call *call)
 
     if (fitting == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory for the fit");
-    code = fitting_prepare(call, fitting);
+    code = fitting_decode(call, fitting);
     if (code != ERR_OK)
         return code;
     call->stage = fitting;
     if (!fit_background_wanted(&call->request)) {
-        call_continue(call, LANE_FIT, fit_runs);
-        return ERR_OK;
+        code = fitting_read_runs(call, fitting);
+        if (code == ERR_OK)
+            call_continue(call, LANE_FIT, fit_runs);
+        return code;
     }
     code = jobs_room(call->app->jobs, &call->err);
     if (code == ERR_OK)

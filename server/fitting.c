@@ -14,9 +14,21 @@
 
 enum { RUNS_NAMED_MAX = 20 }; /* runs a refusal names; the rest are counted */
 
-static enum err_code no_memory(struct call *call)
+/* A fit takes memory by its runs, not by its request and its answer, as max_answer_bytes allows. */
+static size_t memory_limit(const struct call *call)
 {
-    return err_set(&call->err, ERR_NO_MEMORY, "out of memory for the runs of the fit");
+    const struct options *options = &call->app->options;
+
+    return (size_t)(options->max_fit_bytes > options->max_answer_bytes ? options->max_fit_bytes
+                                                                       : options->max_answer_bytes);
+}
+
+static enum err_code no_memory(struct call *call, size_t count)
+{
+    return err_set(&call->err, ERR_NO_MEMORY,
+                   "a fit of %zu runs takes more memory than --max-fit-bytes allows (%zu bytes): "
+                   "raise it, or fit fewer runs by `where`",
+                   count, memory_limit(call));
 }
 
 struct reading {
@@ -67,10 +79,12 @@ enum err_code fitting_read_runs(struct call *call, struct fitting *fitting)
     if (code != ERR_OK)
         return code;
     reading.room = (size_t)count;
+    if (call->arena.cap_bytes < memory_limit(call))
+        call->arena.cap_bytes = memory_limit(call);
     fitting->obs = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->obs);
     fitting->ids = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->ids);
     if (fitting->obs == NULL || fitting->ids == NULL)
-        return no_memory(call);
+        return no_memory(call, reading.room);
     code = experiment_each(call->store, fitting->study->id, where, 0, fitting->last_experiment_id,
                            0, take_run, &reading, &call->err);
     if (code == ERR_OK && reading.unreadable > 0)
@@ -97,16 +111,14 @@ enum err_code fitting_check_runs(struct call *call, const struct fitting *fittin
                      unreadable, law->name);
 }
 
-enum err_code fitting_prepare(struct call *call, struct fitting *fitting)
+enum err_code fitting_decode(struct call *call, struct fitting *fitting)
 {
     enum err_code code = fit_request_read(call, &fitting->request, &fitting->options);
 
     if (code != ERR_OK)
         return code;
     fitting->study = studies_find(call, fitting->request.study);
-    if (fitting->study == NULL)
-        return call->err.code;
-    return fitting_read_runs(call, fitting);
+    return fitting->study != NULL ? ERR_OK : call->err.code;
 }
 
 /* Of a search; and, in a fit that has both, of the search of its hold-out. */
@@ -133,6 +145,14 @@ static bool tell_draws(void *ctx, size_t done, size_t count)
     return jobs_progress(call->app->jobs, fitting->watch, &progress);
 }
 
+/* What the fit may still take beside the runs, which are in the arena. */
+static size_t memory_left(const struct call *call)
+{
+    size_t limit = memory_limit(call);
+
+    return limit > call->arena.used_bytes ? limit - call->arena.used_bytes : 0;
+}
+
 static int compare_doubles(const void *a, const void *b)
 {
     double left = *(const double *)a, right = *(const double *)b;
@@ -151,25 +171,36 @@ static double granularity_of(const struct obs *obs)
 }
 
 /* Distinct values of a variable over the runs, ascending; where there are more than ret has room
- * for, FIT_LEVELS_MAX of them spread evenly, the ends included. */
-static size_t levels(struct call *call, const struct obs *obs, size_t count,
-                     double (*value)(const struct obs *), double *ret)
+ * for, FIT_LEVELS_MAX of them spread evenly, the ends included. scratch: count values. */
+static size_t levels(const struct obs *obs, size_t count, double (*value)(const struct obs *),
+                     double *scratch, double *ret)
 {
-    double *all = arena_alloc(&call->arena, (count + 1) * sizeof *all);
     size_t distinct = 0, kept;
 
-    if (all == NULL)
-        return 0;
     for (size_t i = 0; i < count; i++)
-        all[i] = value(&obs[i]);
-    qsort(all, count, sizeof *all, compare_doubles);
+        scratch[i] = value(&obs[i]);
+    qsort(scratch, count, sizeof *scratch, compare_doubles);
     for (size_t i = 0; i < count; i++)
-        if (distinct == 0 || all[distinct - 1] != all[i])
-            all[distinct++] = all[i];
+        if (distinct == 0 || scratch[distinct - 1] != scratch[i])
+            scratch[distinct++] = scratch[i];
     kept = distinct < FIT_LEVELS_MAX ? distinct : FIT_LEVELS_MAX;
     for (size_t i = 0; i < kept; i++)
-        ret[i] = all[kept == distinct ? i : i * (distinct - 1) / (kept - 1)];
+        ret[i] = scratch[kept == distinct ? i : i * (distinct - 1) / (kept - 1)];
     return kept;
+}
+
+static enum err_code set_levels(struct call *call, const struct fitting *fitting,
+                                struct fit_record *record)
+{
+    double *scratch = malloc((fitting->count + 1) * sizeof *scratch);
+
+    if (scratch == NULL)
+        return no_memory(call, fitting->count);
+    record->n_experts = levels(fitting->obs, fitting->count, experts_of, scratch, record->experts);
+    record->n_granularity =
+        levels(fitting->obs, fitting->count, granularity_of, scratch, record->granularity);
+    free(scratch);
+    return ERR_OK;
 }
 
 static enum err_code make_record(struct call *call, struct fitting *fitting)
@@ -188,6 +219,7 @@ static enum err_code make_record(struct call *call, struct fitting *fitting)
         .study = fitting->study,
     };
     struct out out;
+    enum err_code code;
 
     *record = (struct fit_record){
         .study = fitting->study->id,
@@ -211,9 +243,9 @@ static enum err_code make_record(struct call *call, struct fitting *fitting)
         record->coefficient_name[i] = law->coefficients[i].name;
     }
     memcpy(record->range, result->range, sizeof record->range);
-    record->n_experts = levels(call, fitting->obs, fitting->count, experts_of, record->experts);
-    record->n_granularity =
-        levels(call, fitting->obs, fitting->count, granularity_of, record->granularity);
+    code = set_levels(call, fitting, record);
+    if (code != ERR_OK)
+        return code;
     out_init(&out, &call->arena);
     fit_document_write(&out, &facts);
     return out_finish(&out, &record->document, &record->document_length, &call->err);
@@ -231,8 +263,11 @@ enum err_code fitting_compute(struct call *call, struct fitting *fitting)
     fitting->options.progress_ctx = call;
     fitting->options.share = share_run;
     fitting->options.share_ctx = &share;
+    fitting->options.memory = memory_left(call);
     code = fit_run(&fitting->options, fitting->obs, fitting->count, &call->arena, &fitting->result,
                    &call->err);
     fitting->options.share_ctx = NULL; /* of this function */
+    if (code == ERR_NO_MEMORY)
+        code = no_memory(call, fitting->count);
     return code == ERR_OK ? make_record(call, fitting) : code;
 }

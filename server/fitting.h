@@ -1,7 +1,7 @@
 /* fitting: a fit from request to record, in the steps that lanes take apart.
  *
- * prepare reads (a reader's work), compute thinks (a fit thread's, nothing held), the caller
- * stores. Everything lives in the call's arena: of a client's call, or of one made for the
+ * decode and read_runs read (a reader's work), compute thinks (a fit thread's, nothing held), the
+ * caller stores. Everything lives in the call's arena: of a client's call, or of one made for the
  * background.
  */
 #ifndef MOEPLAN_SERVER_FITTING_H
@@ -33,8 +33,8 @@ enum err_code fitting_read_runs(struct call *call, struct fitting *fitting);
 /* ERR_UNSUPPORTED when runs lack what options.law reads. */
 enum err_code fitting_check_runs(struct call *call, const struct fitting *fitting);
 
-/* Decodes call's body, finds the study, reads the runs. */
-enum err_code fitting_prepare(struct call *call, struct fitting *fitting);
+/* Decodes call's body, finds the study. */
+enum err_code fitting_decode(struct call *call, struct fitting *fitting);
 
 /* Fits and makes the record, with status FIT_FINISHED. Draws of the bootstrap are shared out over
  * call->app->options.draw_threads. The errors of fit_run. */

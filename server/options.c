@@ -60,6 +60,8 @@ static const struct row rows[] = {
      "of request bodies held at a time; more is 503"},
     {"max-answer-bytes", INTEGER, AT(max_answer_bytes), "134217728", 65536, MIB(65536), "BYTES",
      "memory one answer may take, beyond 24 times its request's body"},
+    {"max-fit-bytes", INTEGER, AT(max_fit_bytes), "1073741824", 65536, MIB(1048576), "BYTES",
+     "memory one fit may take (500 per run and a little), and as much for each thread that draws"},
     {"max-header-bytes", INTEGER, AT(max_header_bytes), "16384", 8192, MIB(1), "BYTES",
      "memory for one request's line and headers; more is 414 or 431"},
     {"max-fits-queued", INTEGER, AT(max_fits_queued), "16", 1, 10000, "FITS",

@@ -18,7 +18,7 @@ struct options {
     bool allow_anonymous, auth_reads, access_log;
     int64_t threads, readers, fit_threads, draw_threads;
     int64_t max_connections, max_connections_per_ip;
-    int64_t max_body_bytes, max_buffered_bytes, max_answer_bytes, max_header_bytes;
+    int64_t max_body_bytes, max_buffered_bytes, max_answer_bytes, max_fit_bytes, max_header_bytes;
     int64_t max_fits_queued, max_reads_queued;
     int64_t request_deadline_ms, idle_ms, drain_ms;
 };

@@ -123,6 +123,21 @@ static void reset_keeps_the_first_block_only(void **state)
     arena_release(&arena);
 }
 
+static void a_large_arena_holds_little_that_it_has_not_handed_out(void **state)
+{
+    enum { PIECE = 50000000 };
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, SIZE_MAX);
+    for (size_t i = 1; i <= 4; i++) {
+        assert_non_null(arena_alloc(&arena, PIECE));
+        assert_non_null(arena_alloc(&arena, 1));
+        assert_true(arena.used_bytes <= i * (PIECE + (1 << 20)));
+    }
+    arena_release(&arena);
+}
+
 static void a_released_arena_is_empty_and_usable(void **state)
 {
     struct arena arena;
@@ -173,6 +188,7 @@ int main(void)
         cmocka_unit_test(sizes_near_the_end_of_the_address_space_are_refused),
         cmocka_unit_test(calloc_clears_memory_that_was_used_before),
         cmocka_unit_test(reset_keeps_the_first_block_only),
+        cmocka_unit_test(a_large_arena_holds_little_that_it_has_not_handed_out),
         cmocka_unit_test(a_released_arena_is_empty_and_usable),
         cmocka_unit_test(copy_terminates_and_keeps_zeros),
         cmocka_unit_test(printf_formats_texts_of_any_length),

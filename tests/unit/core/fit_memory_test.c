@@ -42,10 +42,36 @@ static void every_failing_allocation_is_a_clean_error(void **state)
     assert_true(number > 3 && number < 10000);
 }
 
+static void the_limit_of_memory_holds_and_is_enough_where_it_is_kept(void **state)
+{
+    struct fit_options options = fit_options_default(law_find("chinchilla"));
+    struct fit_outcome whole, got;
+
+    (void)state;
+    fit_case_design(&runs, 2000, 1);
+    fit_case_losses(&runs, options.law, preset_for_law("chinchilla")->coefficient, 0.005, 1);
+    options.bootstrap = 3;
+    options.holdout_kind = FIT_HOLDOUT_FRACTION;
+    options.holdout = 0.1;
+    fit_case_run(&options, &runs, &whole);
+    assert_int_equal(whole.code, ERR_OK);
+    options.memory = 2000 * 1000;
+    fit_case_run(&options, &runs, &got);
+    assert_int_equal(got.code, ERR_OK);
+    assert_true(got.result.objective == whole.result.objective);
+    fit_case_release(&got);
+    options.memory = 2000 * 50;
+    fit_case_run(&options, &runs, &got);
+    assert_int_equal(got.code, ERR_NO_MEMORY);
+    fit_case_release(&got);
+    fit_case_release(&whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failing_allocation_is_a_clean_error),
+        cmocka_unit_test(the_limit_of_memory_holds_and_is_enough_where_it_is_kept),
     };
 
     (void)gsl_set_error_handler_off();
