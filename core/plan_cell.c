@@ -180,7 +180,6 @@ unsigned plan_cell_broken(const struct plan_cell *cell, double d_model, double t
         [PLAN_LIMIT_MAX_N_ACTIVE] = active,
         [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = ratio,
         [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = ratio,
-        [PLAN_LIMIT_TARGET_LOSS] = plan_cell_loss(cell, d_model, tokens),
     };
     const double most[PLAN_LIMIT_COUNT] = {
         [PLAN_LIMIT_COMPUTE] = limits->compute_flops,

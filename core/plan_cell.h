@@ -89,8 +89,9 @@ double plan_cell_loss(const struct plan_cell *cell, double d_model, double token
 double plan_cell_d_by_compute(const struct plan_cell *cell, double compute_flops, double tokens,
                               double tokens_per_param);
 
-/* Which limits the pair breaks, and what it uses of each. ret_used[PLAN_LIMIT_TARGET_LOSS] is the
- * loss. A limit is broken when it is missed by more than 1e-12 relative. */
+/* Which limits the pair breaks, and what it uses of each: not of PLAN_LIMIT_TARGET_LOSS, which is
+ * the law's to answer and 0 here. A limit is broken when it is missed by more than 1e-12 relative.
+ */
 unsigned plan_cell_broken(const struct plan_cell *cell, double d_model, double tokens,
                           double ret_used[PLAN_LIMIT_COUNT]);
 
