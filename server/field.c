@@ -15,8 +15,10 @@ static size_t faults(const struct err *err)
 
 size_t field_find(const struct field *table, size_t rows, const char *name, size_t name_length)
 {
+    char first = name_length > 0 ? name[0] : '\0'; /* rules most rows out by itself */
     for (size_t i = 0; i < rows; i++)
-        if (strlen(table[i].name) == name_length && memcmp(table[i].name, name, name_length) == 0)
+        if (table[i].name[0] == first && strlen(table[i].name) == name_length &&
+            memcmp(table[i].name, name, name_length) == 0)
             return i;
     return rows;
 }
