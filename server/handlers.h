@@ -63,6 +63,9 @@ enum err_code plans_get(struct call *call);
 enum err_code plans_post(struct call *call);
 enum err_code curves_read(struct call *call);
 
+/* suggestions.c */
+enum err_code suggestions_post(struct call *call);
+
 /* architectures.c */
 enum err_code architectures_post(struct call *call);
 

@@ -129,3 +129,8 @@ void model_fields_to_pointers(struct call *call, const struct err_field *after)
         field->name = pointer;
     }
 }
+
+double model_noise_log(const struct model_choice *choice)
+{
+    return choice->record != NULL ? fit_document_number(choice->record, FIT_DOCUMENT_NOISE) : NAN;
+}

@@ -54,6 +54,9 @@ void model_write_head(struct out *out, const struct model_choice *choice);
  * unless the caller brought a shape, shape_assumed. */
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape);
 
+/* The noise of one run about the fit, in ln loss; NAN for presets. */
+double model_noise_log(const struct model_choice *choice);
+
 /* {"code":…,"detail":…} into an open array. */
 void model_write_warning(struct out *out, const char *code, const char *detail);
 

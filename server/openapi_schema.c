@@ -392,5 +392,7 @@ void openapi_write_schemas(struct out *out)
     }
     openapi_write_table(out, "ExperimentInput", experiment_fields, EXPERIMENT_FIELDS, false);
     openapi_write_table(out, "PredictItem", predict_fields, PREDICT_POINT_FIELDS, false);
+    openapi_write_table(out, "SuggestPlan", &question_fields[QUESTION_TARGET_FIRST],
+                        QUESTION_TARGET_FIELDS, false);
     write_where(out);
 }

@@ -193,12 +193,6 @@ static enum err_code complete(const struct site *site, const struct model_choice
     return code;
 }
 
-/* The noise of one run about the fit; NAN for presets. */
-static double noise_of(const struct model_choice *choice)
-{
-    return choice->record != NULL ? fit_document_number(choice->record, FIT_DOCUMENT_NOISE) : NAN;
-}
-
 static void write_point(struct out *out, const struct obs *run)
 {
     out_number(out, "n_active", run->n_active);
@@ -287,8 +281,8 @@ enum err_code predict_get(struct call *call)
     if (code == ERR_OK)
         code = complete(&(struct site){.call = call}, &choice, &query.point, &run);
     if (call->err.code == ERR_OK)
-        code = predict_loss(&choice.model, &run, query.level, noise_of(&choice), &call->arena,
-                            &prediction, &call->err);
+        code = predict_loss(&choice.model, &run, query.level, model_noise_log(&choice),
+                            &call->arena, &prediction, &call->err);
     if (call->err.code != ERR_OK)
         return call->err.code;
     out_object_begin(&out, NULL);
@@ -311,7 +305,7 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
                                    const struct model_choice *choice, struct out *out)
 {
     bool refused = call->err.code != ERR_OK;
-    double noise = noise_of(choice);
+    double noise = model_noise_log(choice);
 
     for (size_t i = 0; i < body->n_items; i++) {
         const struct site site = {call, true, i};

@@ -73,6 +73,8 @@ const struct field question_fields[] = {
      .help = "The form of the answer, over Accept."},
     /* Both: QUESTION_SHARED rows. */
     MODEL_FIELDS(struct question_query, model),
+    SELECT_FIELD(struct question_query, fields),
+    /* From here on what a target has too: QUESTION_TARGET_FIELDS rows. */
     {.name = "compute",
      .kind = FIELD_NUMBER,
      .offset = AT(limits.compute_flops),
@@ -170,7 +172,6 @@ const struct field question_fields[] = {
      .offset = AT(shape),
      .max = 64,
      .help = "The family of architectures: joint or fine-grained; by default the law's own."},
-    SELECT_FIELD(struct question_query, fields),
     BUDGET_FIELDS(struct question_query, budget),
     /* Plans only: QUESTION_PLAN_ONLY rows. */
     {.name = "objective",

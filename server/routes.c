@@ -414,6 +414,21 @@ static const struct route routes[] = {
 
     {
         .method = METHOD_POST,
+        .path = "/v1/suggest",
+        .lane = LANE_READER,
+        .scope = SCOPE_READ,
+        .handler = suggestions_post,
+        .operation = "suggestRuns",
+        .help = "The next runs to make: those that tell most of a planned loss and optimum, by "
+                "V-optimal design on the fit's draws.",
+        .body = suggest_fields,
+        .n_body = SUGGEST_FIELDS,
+        .body_types = "application/json",
+        .reply_schema = "Suggestion",
+        .statuses = "200,400,404,409,413,415,422,429,503",
+    },
+    {
+        .method = METHOD_POST,
         .path = "/v1/architecture",
         .lane = LANE_INLINE,
         .scope = SCOPE_READ,

@@ -35,6 +35,10 @@ enum {
     QUESTION_CURVE_ONLY = 8,
     QUESTION_SHARED = 28,
     QUESTION_PLAN_ONLY = 11,
+    /* What the target of a suggestion takes: from behind model and fields to target_loss. */
+    QUESTION_TARGET_FIRST = QUESTION_CURVE_ONLY + 4,
+    QUESTION_TARGET_FIELDS = QUESTION_SHARED - 4 + 2,
+    SUGGEST_FIELDS = 14,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
     PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
 };
@@ -43,8 +47,8 @@ extern const struct field studies_list_fields[], studies_delete_fields[], study_
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
 extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[];
-extern const struct field laws_list_fields[], gpus_list_fields[], architecture_fields[], predict_fields[], predict_body_fields[],
-    question_fields[];
+extern const struct field laws_list_fields[], gpus_list_fields[], architecture_fields[],
+    suggest_fields[], predict_fields[], predict_body_fields[], question_fields[];
 
 /* The one parameter of a read without any other: struct select_query. */
 extern const struct field select_fields[];

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""The next runs to make: within budget and box, and worth it when made."""
+import math
+
+from checked import Checked
+import tap
+
+daemon = Checked()
+daemon.load_sample()
+FIT = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'bootstrap': 100,
+                               'seed': 1}).json
+PLAN = {'compute': 1e22, 'experts': [16, 64]}
+BODY = {'fit': FIT['id'], 'budget': 3e20, 'plan': PLAN}
+
+
+def suggest(**more):
+    return daemon.post('/v1/suggest', {**BODY, **more})
+
+
+def faults(answer):
+    assert answer.status in (400, 422), answer
+    return [e['pointer'] for e in answer.json.get('errors', [])]
+
+
+@tap.test
+def runs_keep_to_budget_box_and_choices():
+    answer = suggest(runs=6).json
+    assert 1 <= len(answer['runs']) <= 6
+    assert sum(run['train_flops'] for run in answer['runs']) == answer['flops'] <= 3e20 * (1 + 1e-9)
+    sizes, tokens = (FIT['ranges'][name] for name in ('n_active', 'tokens'))
+    for run in answer['runs']:
+        assert math.isclose(run['train_flops'], 6 * run['n_active'] * run['tokens'], rel_tol=1e-9)
+        assert sizes[0] * (1 - 1e-9) <= run['n_active'] <= 4 * sizes[1] * (1 + 1e-9)
+        assert tokens[0] * (1 - 1e-9) <= run['tokens'] <= 4 * tokens[1] * (1 + 1e-9)
+        assert run['experts'] in (16, 64)
+    own = suggest(n_active_min=1e8, n_active_max=2e8, tokens_min=1e9, tokens_max=2e10,
+                  experts=[16]).json
+    assert all(1e8 * (1 - 1e-9) <= run['n_active'] <= 2e8 * (1 + 1e-9) and run['experts'] == 16
+               for run in own['runs'])
+
+
+@tap.test
+def the_target_is_the_plan():
+    answer = suggest().json
+    planned = daemon.post('/v1/plan', {'fit': FIT['id'], **PLAN, 'fields': 'optimum'}).json
+    for name in ('experts', 'n_active', 'tokens', 'loss', 'loss_interval'):
+        assert answer['target'][name] == planned['optimum'][name], name
+    assert answer['constraints']['compute'] == 1e22
+
+
+@tap.test
+def each_run_shrinks_what_is_not_known():
+    answer = suggest(runs=5).json
+    steps = [answer['sd_log'], *(run['sd_log'] for run in answer['runs'])]
+    assert steps == sorted(steps, reverse=True) and steps[-1] == answer['sd_log_after']
+    assert math.isclose(answer['shrinkage'], 1 - steps[-1] / steps[0])
+    more = suggest(runs=5, budget=3e21).json
+    assert more['sd_log_after'] <= answer['sd_log_after'] * (1 + 1e-9)
+    noisy = suggest(runs=5, noise=0.2).json
+    assert noisy['sd_log_after'] > answer['sd_log_after'] and noisy['noise_log'] == 0.2
+
+
+@tap.test
+def the_same_question_has_the_same_answer():
+    assert suggest().body == suggest().body
+
+
+@tap.test
+def budgets_in_accelerators_are_targets_too():
+    answer = suggest(plan={'gpu': 'h100-sxm', 'gpus': 64, 'days': 10, 'memory': 8e10}).json
+    assert answer['constraints']['gpu'] == 'h100-sxm'
+    answer = suggest(plan={'objective': 'compute', 'target_loss': FIT['coefficients']['c'] + 0.8})
+    assert answer.status == 200, answer
+
+
+@tap.test
+def a_fit_without_draws_cannot_say():
+    answer = daemon.post('/v1/suggest', {'fit': 'joint-2025', 'budget': 1e20, 'noise': 0.01,
+                                         'plan': {'compute': 1e21}})
+    assert answer.status == 422 and answer.json['code'] == 'too_few_experiments', answer
+    assert 'draws' in answer.json['detail']
+
+
+@tap.test
+def what_is_wrong_is_named_where_it_stands():
+    assert faults(daemon.post('/v1/suggest', {})) == ['/budget', '/plan']
+    assert faults(suggest(plan={})) == ['/plan/compute']
+    assert faults(suggest(plan={'compute': 1e21, 'days': 2})) == ['/plan/days', '/plan/compute']
+    assert faults(suggest(plan={'compute': 'much', 'colour': 1})) == \
+        ['/plan/compute', '/plan/colour']
+    assert faults(suggest(budget=0, runs=65, noise=-1)) == ['/budget', '/runs', '/noise']
+    assert faults(suggest(n_active_min=2e9, n_active_max=1e9)) == ['/n_active_min']
+    assert faults(suggest(experts=list(range(1, 65)), granularity=[1, 2])) == ['/experts']
+    assert faults(suggest(budget=1e10)) == ['/budget']
+    assert faults(suggest(plan={'compute': 1e21, 'memory': 1000})) == ['/plan/memory']
+    assert suggest(fit=999).status == 404
+
+
+tap.main(daemon.close)
