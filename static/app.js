@@ -95,6 +95,7 @@ function clearErrors() {
     byId(name).removeAttribute('aria-invalid');
   }
   byId('problem').hidden = true;
+  byId('token-field').hidden = true;
 }
 
 /* A problem is said beside the fields it names; what names none is said above the answer. */
@@ -112,7 +113,7 @@ function showProblem(problem) {
   const line = byId('problem');
   line.replaceChildren(el('strong', null, `${problem.title ?? 'Error'}. `), problem.detail ?? '');
   line.hidden = false;
-  byId('token-field').hidden = problem.status !== 401 && byId('token-field').hidden;
+  byId('token-field').hidden = problem.status !== 401;
 }
 
 async function describeFit(id) {
