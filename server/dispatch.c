@@ -1,6 +1,7 @@
 #include "server/dispatch.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "server/app.h"
 #include "server/auth.h"
@@ -103,17 +104,43 @@ static enum err_code check_token(struct call *call)
     return code;
 }
 
+/* Bodies come as they are: a compressed one may be a bomb, and no client needs it here. */
+static enum err_code check_body_headers(struct call *call)
+{
+    const struct request *request = &call->request;
+    size_t types = 0;
+
+    for (size_t i = 0; i < request->n_headers; i++) {
+        const struct header *header = &request->header[i];
+
+        if (strcasecmp(header->name, "Content-Type") == 0 && types++ > 0)
+            return err_set(&call->err, ERR_INVALID, "there are two Content-Types");
+        if (strcasecmp(header->name, "Content-Encoding") == 0 &&
+            strcasecmp(header->value, "identity") != 0) {
+            reply_header(call, "Accept-Encoding", "identity");
+            return err_set(&call->err, ERR_UNSUPPORTED_MEDIA_TYPE,
+                           "the body must come as it is, without the Content-Encoding '%.100s'",
+                           header->value);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code check_body_type(struct call *call)
 {
     const char *types = call->route->body_types;
     const char *type = request_header(&call->request, "Content-Type");
     size_t length;
+    enum err_code code;
 
     if (call->request.body_length == 0)
         return ERR_OK;
     if (types == NULL)
         return err_set(&call->err, ERR_INVALID, "%s %s takes no body", call->request.method_name,
                        call->route->path);
+    code = check_body_headers(call);
+    if (code != ERR_OK)
+        return code;
     if (media_find(type, types, &length) != NULL)
         return ERR_OK;
     return err_set(&call->err, ERR_UNSUPPORTED_MEDIA_TYPE,

@@ -66,22 +66,29 @@ static bool same_token(const char *text, size_t length, const char *other, size_
     return length == other_length && strncasecmp(text, other, length) == 0;
 }
 
-/* Whether the charset parameter, if there is one, is UTF-8 (or its subset). */
-static bool charset_is_utf8(const char *parameters)
+/* Whether the parameters leave the body what it is taken for: characters in UTF-8 (or its subset),
+ * a CSV with its header row. */
+static bool parameters_suit(const char *parameters)
 {
     while ((parameters = strchr(parameters, ';')) != NULL) {
+        bool is_charset, is_header;
         const char *value;
         size_t length;
 
         parameters = skip_blank(parameters + 1);
-        if (strncasecmp(parameters, "charset=", 8) != 0)
+        is_charset = strncasecmp(parameters, "charset=", 8) == 0;
+        is_header = strncasecmp(parameters, "header=", 7) == 0;
+        if (!is_charset && !is_header)
             continue;
-        value = parameters + 8;
+        value = parameters + (is_charset ? 8 : 7);
         if (*value == '"')
             value++;
         length = strcspn(value, "\"; \t");
-        return same_token(value, length, "utf-8", 5) || same_token(value, length, "utf8", 4) ||
-               same_token(value, length, "us-ascii", 8);
+        if (is_charset && !same_token(value, length, "utf-8", 5) &&
+            !same_token(value, length, "utf8", 4) && !same_token(value, length, "us-ascii", 8))
+            return false;
+        if (is_header && same_token(value, length, "absent", 6))
+            return false;
     }
     return true;
 }
@@ -106,7 +113,7 @@ const char *media_find(const char *content_type, const char *types, size_t *ret_
 
         if (same_token(content_type, length, types, type_length)) {
             *ret_length = type_length;
-            return charset_is_utf8(content_type) ? types : NULL;
+            return parameters_suit(content_type) ? types : NULL;
         }
         types += type_length;
         types += *types == ',';

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Whether a Content-Type names the media type (parameters aside, but charset, which must be UTF-8
- * when given). */
+ * when given, and header, which must not be absent (RFC 4180)). */
 bool media_is(const char *content_type, const char *type);
 
 /* The first of `types` (comma-separated) that content_type names, as media_is has it: its length

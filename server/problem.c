@@ -94,7 +94,8 @@ static enum err_code write_document(struct call *call, enum err_code code, const
 /* What a handler put there for its success must not decorate its failure. */
 static void keep_headers(struct reply *reply)
 {
-    static const char *const kept[] = {"Allow", "WWW-Authenticate", "Retry-After"};
+    static const char *const kept[] = {"Allow", "WWW-Authenticate", "Retry-After",
+                                       "Accept-Encoding"};
     size_t n = 0;
 
     for (size_t i = 0; i < reply->n_headers; i++)

@@ -155,6 +155,36 @@ static void body_and_reply_types_are_checked_by_the_row(void **state)
     asked_drop(asked);
 }
 
+static void a_body_comes_as_it_is_or_is_415(void **state)
+{
+    struct asked *asked = asked_make(*state, "POST", "/v1/experiments");
+
+    asked_header(asked, "content-encoding", "gzip");
+    asked_body(asked, "application/json", run);
+    asked_send(asked);
+    assert_problem(asked, 415, "unsupported_media_type");
+    assert_true(asked_says(asked, "Content-Encoding 'gzip'"));
+    assert_string_equal(asked_reply_header(asked, "Accept-Encoding"), "identity");
+    asked_drop(asked);
+    asked = asked_make(*state, "POST", "/v1/experiments");
+    asked_header(asked, "Content-Encoding", "Identity");
+    asked_body(asked, "application/json", run);
+    assert_int_equal(asked_send(asked), 201);
+    asked_drop(asked);
+}
+
+static void a_second_content_type_is_400(void **state)
+{
+    struct asked *asked = asked_make(*state, "POST", "/v1/experiments");
+
+    asked_header(asked, "content-type", "text/csv");
+    asked_body(asked, "application/json", run);
+    asked_send(asked);
+    assert_problem(asked, 400, "invalid");
+    asked_drop(asked);
+    assert_int_equal(served_get(*state, "/v1/experiments/1"), 404);
+}
+
 static void the_tag_of_an_answer_is_the_hash_of_its_body(void **state)
 {
     struct asked *asked = get(*state, "/v1/version");
@@ -366,6 +396,8 @@ int main(void)
         SERVED(a_foreign_host_is_403_on_loopback_only),
         SERVED(a_cross_site_write_is_403_and_stores_nothing),
         SERVED(body_and_reply_types_are_checked_by_the_row),
+        SERVED(a_body_comes_as_it_is_or_is_415),
+        SERVED(a_second_content_type_is_400),
         SERVED(the_tag_of_an_answer_is_the_hash_of_its_body),
         SERVED(an_error_has_no_tag_and_is_not_stored),
         SERVED(a_large_answer_is_compressed_for_those_who_ask),

@@ -25,9 +25,18 @@ static void a_charset_other_than_utf_8_is_not_taken(void **state)
 {
     (void)state;
     assert_true(media_is("text/csv; charset=\"utf-8\"", "text/csv"));
-    assert_true(media_is("text/csv; header=absent; charset=us-ascii", "text/csv"));
+    assert_true(media_is("text/csv; header=present; charset=us-ascii", "text/csv"));
+    assert_false(media_is("text/csv; header=present; charset=latin1", "text/csv"));
     assert_false(media_is("text/csv; charset=iso-8859-1", "text/csv"));
     assert_false(media_is("text/csv; charset=utf-16", "text/csv"));
+}
+
+static void a_csv_without_its_header_row_is_not_taken(void **state)
+{
+    (void)state;
+    assert_true(media_is("text/csv; header=\"present\"", "text/csv"));
+    assert_false(media_is("text/csv; header=absent", "text/csv"));
+    assert_false(media_is("text/csv; charset=utf-8; Header=\"Absent\"", "text/csv"));
 }
 
 static void one_of_several_types_is_found(void **state)
@@ -111,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_content_type_is_known_by_its_name_alone),
         cmocka_unit_test(a_charset_other_than_utf_8_is_not_taken),
+        cmocka_unit_test(a_csv_without_its_header_row_is_not_taken),
         cmocka_unit_test(one_of_several_types_is_found),
         cmocka_unit_test(the_most_specific_range_counts),
         cmocka_unit_test(without_accept_everything_is_welcome),
