@@ -1,12 +1,19 @@
 #include "tests/fault/alloc.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h> /* the prototypes of what is replaced */
 
 static _Thread_local struct {
     size_t count, at, live;
     bool onwards, failed;
 } alloc_state;
+
+/* Of all threads together; at is 0 when nothing is to fail. */
+static struct {
+    atomic_size_t count, at;
+    atomic_bool failed;
+} alloc_anywhere;
 
 static void alloc_arm(size_t number, bool onwards)
 {
@@ -26,14 +33,23 @@ void alloc_fail_from(size_t number)
     alloc_arm(number, true);
 }
 
+void alloc_fail_anywhere(size_t number)
+{
+    alloc_arm(0, false);
+    atomic_store(&alloc_anywhere.failed, false);
+    atomic_store(&alloc_anywhere.count, 0);
+    atomic_store(&alloc_anywhere.at, number);
+}
+
 void alloc_never_fail(void)
 {
     bool failed = alloc_state.failed;
     size_t count = alloc_state.count;
 
     alloc_arm(0, false);
-    alloc_state.failed = failed;
+    alloc_state.failed = failed || atomic_exchange(&alloc_anywhere.failed, false);
     alloc_state.count = count;
+    atomic_store(&alloc_anywhere.at, 0);
 }
 
 bool alloc_failed(void)
@@ -60,6 +76,13 @@ void *__libc_realloc(void *old, size_t size);
 
 static bool alloc_refuses(void)
 {
+    size_t anywhere = atomic_load(&alloc_anywhere.at);
+
+    if (anywhere != 0 && atomic_fetch_add(&alloc_anywhere.count, 1) + 1 == anywhere) {
+        atomic_store(&alloc_anywhere.failed, true);
+        errno = ENOMEM;
+        return true;
+    }
     if (alloc_state.at == 0)
         return false;
     alloc_state.count++;

@@ -12,7 +12,8 @@
  *     }
  *
  * alloc_fail_from(k) fails the k-th and every later one. Under a sanitizer, which owns malloc,
- * ALLOC_CAN_FAIL is 0 and nothing ever fails: skip() then. Counting is per thread.
+ * ALLOC_CAN_FAIL is 0 and nothing ever fails: skip() then. Counting is per thread, but for
+ * alloc_fail_anywhere, which counts the allocations of all threads together.
  */
 #ifndef MOEPLAN_TESTS_FAULT_ALLOC_H
 #define MOEPLAN_TESTS_FAULT_ALLOC_H
@@ -28,9 +29,10 @@
 
 void alloc_fail_at(size_t number);
 void alloc_fail_from(size_t number);
+void alloc_fail_anywhere(size_t number);
 void alloc_never_fail(void);
 
-/* Whether an allocation was failed since the last of the above. */
+/* Whether an allocation was failed since the last of the above, by this thread or anywhere. */
 bool alloc_failed(void);
 
 /* Allocations counted since then. */
