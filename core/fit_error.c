@@ -61,7 +61,8 @@ static void triangle_of(const struct fit_problem *problem, const double *jacobia
     }
 }
 
-static double variance_of(const struct fit_problem *problem, const double *residuals, size_t active)
+static void set_variance(const struct fit_problem *problem, const double *residuals, size_t active,
+                         struct fit_error *error)
 {
     double delta = fit_problem_delta(problem), squares = 0.0, inside = 0.0, total = 0.0, m, k;
     double n = (double)problem->n, freedom = (double)problem->n_rows - (double)active;
@@ -76,11 +77,11 @@ static double variance_of(const struct fit_problem *problem, const double *resid
         inside += fabs(residuals[i]) <= delta ? problem->weight[i] : 0.0;
         total += problem->weight[i];
     }
-    if (freedom < 1.0)
-        return NAN;
     m = fmax(inside / total, 1.0 / n);
     k = 1.0 + (double)active / n * (1.0 - m) / m;
-    return k * k * squares / freedom / (m * m);
+    error->freedom = freedom;
+    error->inside = m;
+    error->variance = freedom < 1.0 ? NAN : k * k * squares / freedom / (m * m);
 }
 
 /* Singular values of the p × p triangle with unit columns; V in ret_v. */
@@ -162,7 +163,7 @@ void fit_error_set(const struct fit_problem *problem, const double *z, const dou
     find_bounds(problem, z, ret_error->at_bound);
     for (size_t j = 0; j < p; j++)
         active += ret_error->at_bound[j] ? 0 : 1;
-    ret_error->variance = variance_of(problem, residuals, active);
+    set_variance(problem, residuals, active, ret_error);
     for (size_t j = 0; j < p; j++)
         ret_error->error[j] = NAN;
     if (active == 0)

@@ -15,6 +15,8 @@ struct fit_error {
     size_t p;
     struct fit_matrix covariance;        /* of z, without the residual variance: (JᵀWJ)⁻¹ */
     double variance;                     /* the factor before it; NAN without degrees of freedom */
+    double freedom;                      /* n − p, priors counted as observations */
+    double inside;                       /* m, at least one run's part */
     double error[LAW_MAX_COEFFICIENTS];  /* standard errors in the transforms, by coordinate; NAN
                                             where at a bound or flat */
     double condition_number;             /* of the scaled Jacobian in z: the same in any units */

@@ -1,0 +1,401 @@
+#include "core/fit_profile.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fit_error.h"
+#include "core/fit_polish.h"
+
+enum {
+    POLISH_STEPS = 200,
+    MARCH_STEPS = 40, /* growing by half each: seven decades of the first */
+    ROOT_STEPS = 30,
+};
+
+/* Of the objective; the excess that ends an interval is some thousand times as much. */
+static const double polish_tolerance = 1e-11;
+
+/* The first step of the march to each side, in standard errors; and the curve goes on beyond the
+ * interval's ends by this share of its half width. */
+static const double first_step = 0.5, overhang = 0.5;
+
+/* A refit: where the other coefficients stand at one value of the profiled one. */
+struct refit {
+    double t; /* the coordinate of the value */
+    double objective;
+    double coefficient[LAW_MAX_COEFFICIENTS];
+};
+
+struct work {
+    const struct fit_options *options;
+    const struct law *law;
+    size_t index, count, done, expected;
+    struct obs *obs; /* sorted, weights > 0 */
+    bool is_free[LAW_MAX_COEFFICIENTS];
+    struct arena scratch;
+    struct refit fitted; /* the fit itself */
+    double error;        /* standard error in t; NAN */
+    double lower, upper; /* bounds of t */
+    double threshold;    /* INFINITY when there is none */
+    double least;
+};
+
+const char *fit_profile_end_name(enum fit_profile_end end)
+{
+    static const char *const names[] = {
+        [FIT_PROFILE_CROSSES] = "crosses",
+        [FIT_PROFILE_BOUND] = "bound",
+        [FIT_PROFILE_OPEN] = "open",
+    };
+
+    return names[end];
+}
+
+/* Values are stepped through as they are, but for E_max, whose infinity must be in reach. */
+static double coordinate(const struct work *work, double value)
+{
+    return work->law->coefficients[work->index].transform == LAW_RECIPROCAL ? 1.0 / value : value;
+}
+
+static double value_at(const struct work *work, double t)
+{
+    return work->law->coefficients[work->index].transform == LAW_RECIPROCAL ? 1.0 / t : t;
+}
+
+/* Polishes the other coefficients at t, from those of `from`; keeps the better of it and *best. */
+static enum err_code refit_from(struct work *work, double t, const double *from, struct refit *best,
+                                struct err *err)
+{
+    struct fit_polish_goal goal = {
+        work->options->robust.kind == ROBUST_HUBER ? work->options->robust.delta : INFINITY,
+        polish_tolerance, POLISH_STEPS, true};
+    struct fit_problem problem;
+    struct fit_polish polish;
+    double natural[LAW_MAX_COEFFICIENTS], z[LAW_MAX_COEFFICIENTS] = {0}, objective;
+    enum err_code code;
+
+    arena_reset(&work->scratch);
+    memcpy(natural, from, sizeof natural);
+    natural[work->index] = value_at(work, t);
+    code = fit_problem_init(&problem, work->options, work->is_free, natural, work->obs, work->count,
+                            &work->scratch, err);
+    if (code == ERR_OK)
+        code = fit_polish_init(&polish, &problem, &work->scratch, err);
+    if (code != ERR_OK)
+        return code;
+    fit_problem_point(&problem, natural, z);
+    (void)fit_polish_run(&polish, &goal, z);
+    fit_problem_natural(&problem, z, natural);
+    objective = fit_objective(work->options, natural, work->obs, work->count);
+    if (!(objective < best->objective))
+        return ERR_OK;
+    best->objective = objective;
+    memcpy(best->coefficient, natural, sizeof natural);
+    work->least = fmin(work->least, objective);
+    return ERR_OK;
+}
+
+/* The refit at t: from its neighbour, and from the fit itself, lest one valley be followed past
+ * where another is lower. */
+static enum err_code refit_at(struct work *work, double t, const struct refit *neighbour,
+                              struct refit *ret, struct err *err)
+{
+    struct fit_progress progress = {.draws = work->expected};
+    struct refit best = {.t = t, .objective = INFINITY};
+    enum err_code code;
+
+    memcpy(best.coefficient, neighbour->coefficient, sizeof best.coefficient);
+    best.coefficient[work->index] = value_at(work, t);
+    code = refit_from(work, t, neighbour->coefficient, &best, err);
+    if (code == ERR_OK && neighbour != &work->fitted)
+        code = refit_from(work, t, work->fitted.coefficient, &best, err);
+    progress.draws_done = ++work->done < work->expected ? work->done : work->expected;
+    if (code == ERR_OK && work->options->progress != NULL &&
+        !work->options->progress(work->options->progress_ctx, &progress))
+        code = err_set(err, ERR_CANCELLED, "the profile was cancelled");
+    *ret = best;
+    return code;
+}
+
+/* λ and the standard error at the fit. */
+static enum err_code measure(struct work *work, const struct fit_result *result, double level,
+                             struct fit_profile *profile, struct err *err)
+{
+    struct fit_problem problem;
+    struct fit_polish polish;
+    struct fit_error error;
+    double z[LAW_MAX_COEFFICIENTS] = {0}, transformed, freedom;
+    const struct law_coefficient *c = &work->law->coefficients[work->index];
+    enum err_code code;
+
+    code = fit_problem_init(&problem, work->options, result->is_free, result->coefficient,
+                            work->obs, work->count, &work->scratch, err);
+    if (code == ERR_OK)
+        code = fit_polish_init(&polish, &problem, &work->scratch, err);
+    if (code != ERR_OK)
+        return code;
+    fit_problem_point(&problem, result->coefficient, z);
+    fit_problem_clip(&problem, z);
+    if (!fit_problem_evaluate(&problem, z, polish.residual, polish.jacobian))
+        return err_set(err, ERR_INTERNAL, "the fit to be profiled has no finite losses");
+    fit_error_set(&problem, z, polish.residual, polish.jacobian, &error);
+    freedom = error.freedom;
+    profile->dispersion = error.variance * error.inside;
+    profile->threshold = freedom >= 1.0
+                             ? work->fitted.objective + 0.5 * profile->dispersion *
+                                                            gsl_cdf_fdist_Pinv(level, 1.0, freedom)
+                             : NAN;
+    work->threshold = isnan(profile->threshold) ? INFINITY : profile->threshold;
+    transformed = error.error[problem.coordinate[work->index]];
+    work->error = c->transform == LAW_LN ? transformed * work->fitted.t : transformed;
+    return ERR_OK;
+}
+
+static double step_of(const struct work *work)
+{
+    const struct law_coefficient *c = &work->law->coefficients[work->index];
+
+    if (work->error > 0.0 && work->error < INFINITY)
+        return first_step * work->error;
+    if (work->fitted.t != 0.0)
+        return 0.05 * fabs(work->fitted.t);
+    return c->transform == LAW_RECIPROCAL ? 0.05 / c->search_lower
+                                          : 0.05 * (c->search_upper - c->search_lower);
+}
+
+/* Between a refit within the threshold and one beyond: where the root of the excess, nearly linear
+ * in t, crosses. Bisection by turns keeps a kink from stalling it. */
+static enum err_code find_crossing(struct work *work, struct refit inside, struct refit outside,
+                                   double *ret_t, struct err *err)
+{
+    double width = fabs(outside.t - inside.t);
+
+    for (size_t k = 0; k < ROOT_STEPS && fabs(outside.t - inside.t) > 1e-6 * width; k++) {
+        double goal = sqrt(work->threshold - work->fitted.objective);
+        double low = sqrt(fmax(inside.objective - work->fitted.objective, 0.0));
+        double high = sqrt(fmax(outside.objective - work->fitted.objective, 0.0));
+        double share = k % 3 == 2 || !isfinite(high) ? 0.5 : (goal - low) / (high - low);
+        struct refit at;
+        enum err_code code;
+
+        share = fmin(fmax(share, 1e-3), 1.0 - 1e-3);
+        code = refit_at(work, inside.t + share * (outside.t - inside.t), &inside, &at, err);
+        if (code != ERR_OK)
+            return code;
+        if (at.objective <= work->threshold)
+            inside = at;
+        else
+            outside = at;
+    }
+    *ret_t = inside.t;
+    return ERR_OK;
+}
+
+/* Marches from the fit to one side (sign) until the objective crosses, or a bound. *ret_reach is as
+ * far as it came. */
+static enum err_code find_end(struct work *work, double sign, enum fit_profile_end *ret_end,
+                              double *ret_t, struct err *err)
+{
+    double limit = sign < 0.0 ? work->lower : work->upper, step = step_of(work);
+    struct refit inside = work->fitted, next;
+    enum err_code code = ERR_OK;
+
+    *ret_end = FIT_PROFILE_OPEN;
+    for (size_t k = 0; k < MARCH_STEPS && code == ERR_OK; k++, step *= 1.5) {
+        double t = inside.t + sign * step;
+        bool last = sign < 0.0 ? t <= limit : t >= limit;
+
+        if (inside.t == limit) {
+            *ret_end = FIT_PROFILE_BOUND;
+            break;
+        }
+        code = refit_at(work, last ? limit : t, &inside, &next, err);
+        if (code != ERR_OK)
+            return code;
+        if (!(next.objective <= work->threshold)) {
+            *ret_end = FIT_PROFILE_CROSSES;
+            return find_crossing(work, inside, next, ret_t, err);
+        }
+        inside = next;
+        /* Without a threshold four standard errors are a picture. */
+        if (isinf(work->threshold) && k == 4)
+            break;
+    }
+    *ret_t = inside.t;
+    return code;
+}
+
+/* One side of the curve, outward from the fit: refits at t̂ + (far − t̂)·k/n, k = 1 … n. */
+static enum err_code fill_side(struct work *work, double far, size_t n, struct refit *ret,
+                               struct err *err)
+{
+    const struct refit *before = &work->fitted;
+    enum err_code code = ERR_OK;
+
+    for (size_t k = 0; k < n && code == ERR_OK; k++) {
+        double share = (double)(k + 1) / (double)n;
+        double t = k + 1 == n ? far : work->fitted.t + share * (far - work->fitted.t);
+
+        code = refit_at(work, t, before, &ret[k], err);
+        before = &ret[k];
+    }
+    return code;
+}
+
+/* The points over the interval and somewhat beyond, as many to each side as its width says. */
+static enum err_code fill(struct work *work, const double end[2], size_t points,
+                          struct arena *arena, struct fit_profile *profile, struct err *err)
+{
+    double t = work->fitted.t, low, high;
+    struct refit *refits = calloc(points, sizeof *refits);
+    size_t below, above;
+    enum err_code code;
+
+    if (refits == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
+    low = fmax(work->lower, end[0] - overhang * (t - end[0]));
+    high = fmin(work->upper, end[1] + overhang * (end[1] - t));
+    below = high > low ? (size_t)lround((double)(points - 1) * (t - low) / (high - low)) : 0;
+    below = t > low && below == 0 ? 1 : below;
+    below = high > t && below == points - 1 ? points - 2 : below;
+    above = high > t ? points - 1 - below : 0;
+    profile->n = below + 1 + above;
+    profile->value = arena_calloc(arena, profile->n, sizeof(double));
+    profile->objective = arena_calloc(arena, profile->n, sizeof(double));
+    code = profile->value != NULL && profile->objective != NULL
+               ? ERR_OK
+               : err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
+    if (code == ERR_OK)
+        code = fill_side(work, low, below, refits, err);
+    for (size_t k = 0; k < below && code == ERR_OK; k++) {
+        profile->value[below - 1 - k] = value_at(work, refits[k].t);
+        profile->objective[below - 1 - k] = refits[k].objective;
+    }
+    if (code == ERR_OK)
+        code = fill_side(work, high, above, refits, err);
+    for (size_t k = 0; k < above && code == ERR_OK; k++) {
+        profile->value[below + 1 + k] = value_at(work, refits[k].t);
+        profile->objective[below + 1 + k] = refits[k].objective;
+    }
+    if (code == ERR_OK) {
+        profile->value[below] = value_at(work, t);
+        profile->objective[below] = work->fitted.objective;
+    }
+    free(refits);
+    return code;
+}
+
+static void swap(double *a, double *b)
+{
+    double kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+/* Values of a reciprocal coordinate come out descending. */
+static void turn(struct fit_profile *profile)
+{
+    enum fit_profile_end end = profile->end[0];
+
+    for (size_t i = 0, j = profile->n - 1; i < j; i++, j--) {
+        swap(&profile->value[i], &profile->value[j]);
+        swap(&profile->objective[i], &profile->objective[j]);
+    }
+    swap(&profile->interval[0], &profile->interval[1]);
+    profile->end[0] = profile->end[1];
+    profile->end[1] = end;
+}
+
+static enum err_code make(struct work *work, const struct fit_result *result, size_t points,
+                          double level, struct arena *arena, struct fit_profile *profile,
+                          struct err *err)
+{
+    double end[2];
+    enum err_code code = measure(work, result, level, profile, err);
+
+    for (int side = 0; side < 2 && code == ERR_OK; side++) {
+        code = find_end(work, side == 0 ? -1.0 : 1.0, &profile->end[side], &end[side], err);
+        profile->interval[side] = profile->end[side] == FIT_PROFILE_OPEN || code != ERR_OK
+                                      ? NAN
+                                      : value_at(work, end[side]);
+    }
+    if (code == ERR_OK)
+        code = fill(work, end, points, arena, profile, err);
+    if (code != ERR_OK)
+        return code;
+    profile->least = work->least;
+    if (isnan(profile->dispersion))
+        profile->interval[0] = profile->interval[1] = NAN;
+    if (work->law->coefficients[work->index].transform == LAW_RECIPROCAL)
+        turn(profile);
+    return ERR_OK;
+}
+
+static void set_up(struct work *work, const struct fit_result *result)
+{
+    const struct law_coefficient *c = &work->law->coefficients[work->index];
+    double ends[2] = {coordinate(work, c->lower), coordinate(work, c->upper)};
+
+    memcpy(work->is_free, result->is_free, sizeof work->is_free);
+    work->is_free[work->index] = false;
+    memcpy(work->fitted.coefficient, result->coefficient, sizeof work->fitted.coefficient);
+    work->fitted.t = coordinate(work, result->coefficient[work->index]);
+    work->fitted.objective =
+        fit_objective(work->options, result->coefficient, work->obs, work->count);
+    work->least = work->fitted.objective;
+    work->lower = work->law->signed_amplitudes && c->role == LAW_AMPLITUDE ? -INFINITY
+                                                                           : fmin(ends[0], ends[1]);
+    work->upper = fmax(ends[0], ends[1]);
+    /* 0 <= 1/E_max < 1/E_start, whichever of the two is free. */
+    if (c->role == LAW_SATURATION) {
+        size_t start = law_coefficient_index(work->law, "E_start");
+        size_t most = law_coefficient_index(work->law, "E_max");
+        bool is_start = work->index == start;
+
+        if (is_start && !result->is_free[most])
+            work->upper = fmin(work->upper, result->coefficient[most] * (1.0 - 1e-9));
+        if (!is_start && !result->is_free[start])
+            work->upper = fmin(work->upper, (1.0 - 1e-9) / result->coefficient[start]);
+    }
+}
+
+enum err_code fit_profile_run(const struct fit_options *options, const struct obs *obs,
+                              size_t count, const struct fit_result *result, size_t coefficient,
+                              size_t points, double level, struct arena *arena,
+                              struct fit_profile *ret, struct err *err)
+{
+    struct work *work = calloc(1, sizeof *work);
+    struct fit_profile profile = {0};
+    enum err_code code = ERR_OK;
+
+    if (work == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
+    arena_init(&work->scratch, options->memory);
+    work->options = options;
+    work->law = options->law;
+    work->index = coefficient;
+    work->expected = points;
+    work->obs = calloc(count + 1, sizeof *work->obs);
+    if (!result->is_free[coefficient])
+        code = err_set(err, ERR_INVALID, "%s was not free in the fit",
+                       work->law->coefficients[coefficient].name);
+    else if (work->obs == NULL)
+        code = err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", count);
+    for (size_t i = 0; i < count && code == ERR_OK; i++)
+        if (obs[i].weight > 0.0)
+            work->obs[work->count++] = obs[i];
+    if (code == ERR_OK) {
+        qsort(work->obs, work->count, sizeof *work->obs, obs_compare);
+        set_up(work, result);
+        code = make(work, result, points, level, arena, &profile, err);
+    }
+    if (code == ERR_OK)
+        *ret = profile;
+    arena_release(&work->scratch);
+    free(work->obs);
+    free(work);
+    return code;
+}
