@@ -1,7 +1,7 @@
 -- load: what wrk sends, and what it saw as one line of JSON.
 --
---   wrk … -s load.lua URL -- get PATH      GET PATH with %s replaced by one of many compute budgets
---   wrk … -s load.lua URL -- post PREFIX   POST one run, its name PREFIX-thread-number, never twice
+--   wrk … -s load.lua URL -- get PATH      GET PATH with %s replaced by one of many budgets
+--   wrk … -s load.lua URL -- post PREFIX   POST one run named PREFIX-thread-number, never twice
 local BUDGETS = 256
 local JSON = {["Content-Type"] = "application/json"}
 local threads = 0
@@ -47,6 +47,7 @@ end
 function done(summary, latency, requests)
    local e = summary.errors
    io.write(('{"requests": %d, "duration_us": %d, "failed": %d, "p50_us": %d, "p99_us": %d}\n')
-      :format(summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
+      :format(summary.requests, summary.duration,
+              e.connect + e.read + e.write + e.status + e.timeout,
               latency:percentile(50), latency:percentile(99)))
 end

@@ -20,8 +20,9 @@ class Reference:
                    '--no-access-log', '--log-level', 'warning', '--workers', str(processes),
                    'reference_service:app']
         with open(log, 'ab') as out:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                            env={**os.environ, 'REFERENCE_DB': str(db)})
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                env={**os.environ, 'REFERENCE_DB': str(db)})
         deadline = time.monotonic() + START_S
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,16 +1,17 @@
 """reference_service: the plan and the posting of a run, as a Python team would serve them.
 
-FastAPI, uvicorn and scipy.optimize, from Debian's packages; what service_plan.py and service_store.py
-measure moeplan against. It answers the same question with the same numbers, no more: `optimum` and
-`dense` of the preset joint-2025 under `compute` and `memory`; and it stores one run a request in
-SQLite, on disk before it answers (WAL, synchronous = FULL).
+FastAPI, uvicorn and scipy.optimize, from Debian's packages; what service_plan.py and
+service_store.py measure moeplan against. It answers the same question with the same numbers, no
+more: `optimum` and `dense` of the preset joint-2025 under `compute` and `memory`; and it stores one
+run a request in SQLite, on disk before it answers (WAL, synchronous = FULL).
 
     REFERENCE_DB=runs.db uvicorn --app-dir tests/bench reference_service:app
 
-Written to be quick, not only to be short: the handler of plans is a coroutine, because 16 threads that
-compute in one interpreter only wait for each other; the search is over ln d_model, so that no cubic is
-solved inside it; plain floats instead of numpy scalars; the answer goes to the encoder as it is.
-Buildable architectures are whole numbers of layers next to the optimum, which is all the shape asks.
+Written to be quick, not only to be short: the handler of plans is a coroutine, because 16 threads
+that compute in one interpreter only wait for each other; the search is over ln d_model, so that no
+cubic is solved inside it; plain floats instead of numpy scalars; the answer goes to the encoder as
+it is. Buildable architectures are whole numbers of layers next to the optimum, which is all the
+shape asks.
 """
 import math
 import os
@@ -78,7 +79,8 @@ def architecture(experts, d, compute, memory, law):
                 'layers': layers, 'd_model': width, 'heads': layers, 'kv_heads': layers,
                 'head_dim': D_PER_LAYER, 'expert_hidden': 3 * width, 'experts': experts, 'top_k': 1,
                 'shared_experts': 0, 'vocabulary': VOCABULARY, 'tied_embeddings': False,
-                'n_active': active, 'n_total': total, 'tokens': tokens, 'loss': law(active, tokens)})
+                'n_active': active, 'n_total': total, 'tokens': tokens,
+                'loss': law(active, tokens)})
     return min(choices, key=lambda choice: choice['loss'], default=None)
 
 
@@ -163,8 +165,8 @@ def open_database(path):
     db.execute('PRAGMA synchronous = FULL')
     db.execute('CREATE TABLE IF NOT EXISTS experiment (id INTEGER PRIMARY KEY AUTOINCREMENT, '
                'name TEXT NOT NULL UNIQUE, n_active REAL NOT NULL, tokens REAL NOT NULL, '
-               'loss REAL NOT NULL, experts REAL NOT NULL, granularity REAL NOT NULL, n_total REAL, '
-               'weight REAL NOT NULL)')
+               'loss REAL NOT NULL, experts REAL NOT NULL, granularity REAL NOT NULL, '
+               'n_total REAL, weight REAL NOT NULL)')
     return db
 
 

@@ -2,7 +2,8 @@
 import math
 import random
 
-# Every column the store fills for a run like these: it makes up the last four when they are left out.
+# Every column the store fills for a run like these; it makes up the last four where they are left
+# out.
 HEADER = ('study,name,n_active,n_total,tokens,experts,granularity,loss,seed,weight,final,excluded,'
           'recorded_at\n')
 NOISE = 0.006  # of ln loss, as in arXiv 2502.05172

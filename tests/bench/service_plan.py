@@ -14,10 +14,11 @@ import runs
 from daemon import Daemon, free_port
 
 EXPERTS = '1,2,4,8,12,16,24,32'
-QUESTION = f'/v1/plan?fit=joint-2025&experts={EXPERTS}&memory=80e9&fields=optimum,dense&compute=%s'
+QUESTION = (f'/v1/plan?fit=joint-2025&experts={EXPERTS}&memory=80e9&fields=optimum,dense'
+            '&compute=%s')
 SAME = 1e-6
 MANY = (127, 128, 129, 256, 384, 512)
-SECONDS = 3
+SECONDS = 2
 MANY_SECONDS = 1
 FIT_STUDY, FIT_RUNS = 'many', 20000
 FIT = {'study': FIT_STUDY, 'law': 'joint'}
@@ -36,8 +37,8 @@ def ask(port, budget):
 
 
 def differences(ours, theirs, path=''):
-    """Where the reference's answer and ours part by more than SAME. What to build next to an optimum
-    is a matter of taste, of which the reference has less: there the two may differ."""
+    """Where the reference's answer and ours part by more than SAME. What to build next to an
+    optimum is a matter of taste, of which the reference has less: there the two may differ."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         if theirs.keys() != ours.keys():
             yield f'{path}: members {sorted(ours)}, not {sorted(theirs)}'
@@ -116,7 +117,8 @@ def main():
         folder = stack.enter_context(bench.scratch())
         services = []
         for processes in (1, cores):
-            service = reference.Reference(free_port(), folder / 'reference.db', folder / 'log', processes)
+            service = reference.Reference(free_port(), folder / 'reference.db', folder / 'log',
+                                          processes)
             stack.callback(service.close)
             services.append(service)
         daemon = Daemon('--log-level', 'warn')

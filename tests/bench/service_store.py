@@ -15,7 +15,7 @@ import runs
 from daemon import Daemon, free_port
 
 CONNECTIONS = 64
-SECONDS = 3
+SECONDS = 2
 ROWS = 100000
 # A study whose id is digits: .import stores it as the integer that a key of a study would be.
 STUDY = '1'
