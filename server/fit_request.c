@@ -501,6 +501,25 @@ enum err_code fit_request_read(struct call *call, struct fit_request *ret_reques
                    "there is no law '%.64s'", ret_request->law);
 }
 
+enum err_code fit_request_reread(struct call *call, const char *text, size_t length,
+                                 const struct law *law, struct fit_options *ret_options)
+{
+    struct fit_request request = nothing_asked;
+    struct field_presence presence;
+    struct json *root = NULL;
+    enum err_code code = json_parse(text, length, &root, &call->err);
+
+    if (code == ERR_OK)
+        code = field_from_json(fit_request_fields + FIT_REQUEST_COMPARE_ONLY, FIT_REQUEST_SHARED,
+                               root, "", NULL, NULL, &request, &presence, &call->arena, &call->err);
+    json_release(root);
+    if (code == ERR_OK)
+        judge_request(call, law, false, &request, ret_options);
+    if (call->err.code == ERR_NO_MEMORY || call->err.code == ERR_OK)
+        return call->err.code;
+    return err_set(&call->err, ERR_INTERNAL, "the fit's options do not read as such");
+}
+
 /* Refuses a coefficient that none of the laws has. */
 static void refuse_stranger(struct call *call, const struct fit_request *request, const char *name,
                             const char *pointer)

@@ -52,6 +52,11 @@ enum err_code fit_request_read(struct call *call, struct fit_request *ret_reques
 enum err_code fit_request_read_compare(struct call *call, struct fit_request *ret_request,
                                        struct fit_options *ret_options);
 
+/* The options of a fit made before, from its member `options`. ERR_INTERNAL when they do not read.
+ */
+enum err_code fit_request_reread(struct call *call, const char *text, size_t length,
+                                 const struct law *law, struct fit_options *ret_options);
+
 /* The member `options`: everything, defaults included, as a request could say it again. fixed are
  * the coefficients that were not free, pins among them. */
 void fit_request_write(struct out *out, const struct fit_request *request,

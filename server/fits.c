@@ -231,6 +231,27 @@ enum err_code fits_read(struct call *call)
     return answer_out(call, 200, &out);
 }
 
+enum err_code fit_find_finished(struct call *call, const struct fit_record **ret_record)
+{
+    const struct fit_record *record = NULL;
+    int64_t id;
+
+    if (preset_find(call->path_param[0]) != NULL)
+        return err_set(&call->err, ERR_UNSUPPORTED, "a preset's runs are not here");
+    if (answer_id(call->path_param[0], &id))
+        record = snapshot_fit(call->snapshot, id);
+    if (record == NULL)
+        return err_set(&call->err, ERR_FIT_NOT_FOUND, "there is no fit '%.100s'",
+                       call->path_param[0]);
+    if (record->status != FIT_FINISHED)
+        return err_set(&call->err, ERR_CONFLICT, "the fit is %s, not finished",
+                       fit_status_name(record->status));
+    if (snapshot_fit_law(call->snapshot, id) == NULL)
+        return err_set(&call->err, ERR_UNSUPPORTED, "the fit is another version's: fit again");
+    *ret_record = record;
+    return ERR_OK;
+}
+
 enum err_code fits_delete(struct call *call)
 {
     int64_t id;

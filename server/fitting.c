@@ -23,6 +23,12 @@ static size_t memory_limit(const struct call *call)
                                                                        : options->max_answer_bytes);
 }
 
+void fitting_make_room(struct call *call)
+{
+    if (call->arena.cap_bytes < memory_limit(call))
+        call->arena.cap_bytes = memory_limit(call);
+}
+
 static enum err_code no_memory(struct call *call, size_t count)
 {
     return err_set(&call->err, ERR_NO_MEMORY,
@@ -79,8 +85,7 @@ enum err_code fitting_read_runs(struct call *call, struct fitting *fitting)
     if (code != ERR_OK)
         return code;
     reading.room = (size_t)count;
-    if (call->arena.cap_bytes < memory_limit(call))
-        call->arena.cap_bytes = memory_limit(call);
+    fitting_make_room(call);
     fitting->obs = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->obs);
     fitting->ids = arena_alloc(&call->arena, (reading.room + 1) * sizeof *fitting->ids);
     if (fitting->obs == NULL || fitting->ids == NULL)
@@ -145,8 +150,7 @@ static bool tell_draws(void *ctx, size_t done, size_t count)
     return jobs_progress(call->app->jobs, fitting->watch, &progress);
 }
 
-/* What the fit may still take beside the runs, which are in the arena. */
-static size_t memory_left(const struct call *call)
+size_t fitting_memory_left(const struct call *call)
 {
     size_t limit = memory_limit(call);
 
@@ -263,7 +267,7 @@ enum err_code fitting_compute(struct call *call, struct fitting *fitting)
     fitting->options.progress_ctx = call;
     fitting->options.share = share_run;
     fitting->options.share_ctx = &share;
-    fitting->options.memory = memory_left(call);
+    fitting->options.memory = fitting_memory_left(call);
     code = fit_run(&fitting->options, fitting->obs, fitting->count, &call->arena, &fitting->result,
                    &call->err);
     fitting->options.share_ctx = NULL; /* of this function */

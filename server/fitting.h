@@ -40,4 +40,9 @@ enum err_code fitting_decode(struct call *call, struct fitting *fitting);
  * call->app->options.draw_threads. The errors of fit_run. */
 enum err_code fitting_compute(struct call *call, struct fitting *fitting);
 
+/* Lets the call's arena grow as a fit may (--max-fit-bytes); and what is left of that for a fit's
+ * scratch, the runs being in the arena. */
+void fitting_make_room(struct call *call);
+size_t fitting_memory_left(const struct call *call);
+
 #endif

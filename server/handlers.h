@@ -49,6 +49,9 @@ enum err_code fits_read(struct call *call);
 enum err_code fits_delete(struct call *call);
 enum err_code fits_events(struct call *call);
 
+/* profiles.c */
+enum err_code profiles_read(struct call *call);
+
 /* gpus.c */
 enum err_code gpus_list(struct call *call);
 

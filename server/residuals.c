@@ -7,6 +7,7 @@
 #include "db/store.h"
 #include "server/answer.h"
 #include "server/csv.h"
+#include "server/fits.h"
 #include "server/handlers.h"
 #include "server/page.h"
 #include "server/snapshot.h"
@@ -158,27 +159,6 @@ static enum err_code reply_csv(struct call *call, const struct residuals_query *
     return code == ERR_OK ? answer_text(call, 200, &out, answer_media_type(ANSWER_CSV)) : code;
 }
 
-static enum err_code find_record(struct call *call, const struct fit_record **ret_record)
-{
-    const struct fit_record *record = NULL;
-    int64_t id;
-
-    if (preset_find(call->path_param[0]) != NULL)
-        return err_set(&call->err, ERR_UNSUPPORTED, "a preset's runs are not here");
-    if (answer_id(call->path_param[0], &id))
-        record = snapshot_fit(call->snapshot, id);
-    if (record == NULL)
-        return err_set(&call->err, ERR_FIT_NOT_FOUND, "there is no fit '%.100s'",
-                       call->path_param[0]);
-    if (record->status != FIT_FINISHED)
-        return err_set(&call->err, ERR_CONFLICT, "the fit is %s, not finished",
-                       fit_status_name(record->status));
-    if (snapshot_fit_law(call->snapshot, id) == NULL)
-        return err_set(&call->err, ERR_UNSUPPORTED, "the fit is another version's: fit again");
-    *ret_record = record;
-    return ERR_OK;
-}
-
 static enum err_code reply_page(struct page *page, const struct fitted *fitted,
                                 const struct fit_residual *residuals)
 {
@@ -208,7 +188,7 @@ enum err_code residuals_list(struct call *call)
     if (code == ERR_OK)
         code = answer_format(call, query.format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
     if (code == ERR_OK)
-        code = find_record(call, &fitted.record);
+        code = fit_find_finished(call, &fitted.record);
     if (code != ERR_OK)
         return code;
     fitted.after = page_after_id(&page);

@@ -304,6 +304,20 @@ static const struct route routes[] = {
         .reply_types = "text/csv",
         .statuses = "200,304,400,404,406,409,422,503",
     },
+    {
+        .method = METHOD_GET,
+        .path = "/v1/fits/{fit}/profile",
+        .lane = LANE_READER,
+        .scope = SCOPE_READ,
+        .handler = profiles_read,
+        .operation = "profileFit",
+        .help = "The objective with one coefficient held at each of many values, the others "
+                "fitted again, and the interval that follows.",
+        .query = profile_fields,
+        .n_query = PROFILE_FIELDS,
+        .reply_schema = "Profile",
+        .statuses = "200,304,400,404,409,413,422,429,503",
+    },
 
     {
         .method = METHOD_POST,

@@ -25,6 +25,7 @@ enum {
     FIT_FIELDS = FIT_REQUEST_SHARED + FIT_REQUEST_FIT_ONLY,
     COMPARE_FIELDS = FIT_REQUEST_COMPARE_ONLY + FIT_REQUEST_SHARED,
     RESIDUALS_FIELDS = 4,
+    PROFILE_FIELDS = 4,
     EXPERIMENT_FIELDS = 20,
     EXPERIMENTS_LIST_FIELDS = 5,
     INTAKE_FIELDS = 2,
@@ -46,7 +47,8 @@ enum {
 extern const struct field studies_list_fields[], studies_delete_fields[], study_fields[],
     experiment_fields[];
 extern const struct field experiments_list_fields[], intake_fields[];
-extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[];
+extern const struct field fits_list_fields[], fit_request_fields[], residuals_fields[],
+    profile_fields[];
 extern const struct field laws_list_fields[], gpus_list_fields[], architecture_fields[],
     suggest_fields[], predict_fields[], predict_body_fields[], question_fields[];
 

@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""Profiles of single coefficients over HTTP."""
+from checked import Checked
+import tap
+
+daemon = Checked()
+daemon.load_sample()
+
+
+def fit(**more):
+    answer = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'chinchilla', **more})
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def profile(of, query, status=200):
+    answer = daemon.get(f'/v1/fits/{of}/profile?{query}')
+    assert answer.status == status, answer
+    return answer.json
+
+
+@tap.test
+def the_profile_of_an_exponent_is_least_at_the_fit_and_rises_past_the_threshold():
+    made = fit()
+    got = profile(made['id'], 'coefficient=alpha&points=21&level=0.95')
+    assert (got['fit'], got['coefficient'], got['level']) == (made['id'], 'alpha', 0.95)
+    assert got['value'] == made['coefficients']['alpha']
+    assert got['objective'] == made['objective'] == min(got['objectives'])
+    assert got['values'] == sorted(got['values']) and len(got['values']) == 21
+    assert got['value'] in got['values'] and len(got['objectives']) == 21
+    low, high = got['interval']
+    assert low < got['value'] < high and got['ends'] == ['crosses', 'crosses']
+    for value, objective in zip(got['values'], got['objectives']):
+        assert (low <= value <= high) == (objective <= got['threshold'] * (1 + 1e-9)), value
+
+
+@tap.test
+def a_point_of_the_profile_is_the_fit_with_that_coefficient_fixed():
+    for options in ({}, {'loss': 'squared'}, {'prior': {'E_inf': {'mean': 2.0, 'sd': 50}}}):
+        made = fit(**options)
+        got = profile(made['id'], 'coefficient=beta&points=5')
+        for value, objective in list(zip(got['values'], got['objectives']))[::2]:
+            again = fit(fixed={'beta': value}, **options)
+            assert abs(again['objective'] / objective - 1) < 1e-6, (value, again, objective)
+
+
+@tap.test
+def a_wider_level_is_a_wider_interval():
+    made = fit()
+    spans = [profile(made['id'], f'coefficient=E_inf&points=3&level={level}')['interval']
+             for level in (0.5, 0.9, 0.99)]
+    assert spans[2][0] < spans[1][0] < spans[0][0] < spans[0][1] < spans[1][1] < spans[2][1], spans
+
+
+@tap.test
+def a_fit_with_pins_and_filters_is_profiled_as_it_was_made():
+    made = fit(law='joint', where={'tokens_min': 1e9}, seed=3)
+    assert set(made['options']['fixed']) == {'E_start', 'E_max'}
+    got = profile(made['id'], 'coefficient=c&points=9')
+    assert got['objective'] == made['objective'] and got['law'] == 'joint'
+    answer = profile(made['id'], 'coefficient=E_max', 422)
+    assert answer['errors'][0]['parameter'] == 'coefficient', answer
+
+
+@tap.test
+def what_cannot_be_profiled_is_refused_by_name():
+    made = fit(fixed={'E_inf': 2.0})
+    assert profile(made['id'], 'coefficient=E_inf', 422)['code'] == 'unsupported'
+    for query in ('coefficient=gamma', '', 'coefficient=alpha&points=2', 'coefficient=alpha&level=1',
+                  'coefficient=alpha&coefficients=beta'):
+        assert profile(made['id'], query, 400)['code'] == 'invalid', query
+    assert profile('99999', 'coefficient=alpha', 404)['code'] == 'fit_not_found'
+    assert profile('joint-2025', 'coefficient=alpha', 422)['code'] == 'unsupported'
+
+
+@tap.test
+def runs_changed_since_are_a_conflict():
+    daemon.load_sample('changed')
+    made = fit(study='changed')
+    assert profile(made['id'], 'coefficient=alpha&points=3')
+    run = daemon.get('/v1/experiments?study=changed&limit=1').json['items'][0]
+    path = f'/v1/experiments/{run["id"]}'
+    patch = {'Content-Type': 'application/merge-patch+json'}
+    assert daemon.request('PATCH', path, {'loss': run['loss'] * 1.001}, patch).status == 200
+    assert profile(made['id'], 'coefficient=alpha&points=3', 409)['code'] == 'conflict'
+    assert daemon.request('PATCH', path, {'loss': run['loss']}, patch).status == 200
+    assert profile(made['id'], 'coefficient=alpha&points=3')
+    assert daemon.request('DELETE', path).status == 204
+    assert profile(made['id'], 'coefficient=alpha&points=3', 409)['code'] == 'conflict'
+
+
+tap.main(daemon.close)
