@@ -32,6 +32,10 @@ enum {
 #define FIT_CLONES
 #endif
 
+/* A lane in one register, or two where there are no wider ones; and its comparisons. */
+typedef double fit_lane __attribute__((vector_size(FIT_LANE * sizeof(double))));
+typedef int64_t fit_lane_mask __attribute__((vector_size(FIT_LANE * sizeof(int64_t))));
+
 struct fit_problem {
     const struct law *law;
     struct robust robust;

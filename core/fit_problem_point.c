@@ -213,53 +213,102 @@ void fit_problem_point(const struct fit_problem *problem, const double *coeffici
     }
 }
 
-/* row += factor·v over a whole number of lanes. */
-__attribute__((always_inline)) static inline void
-add_scaled(double *restrict row, const double *restrict v, double factor, size_t stride)
+/* row += factor·v over whole lanes. */
+__attribute__((always_inline)) static inline void add_scaled(fit_lane *row, const double *v,
+                                                             double factor, size_t lanes)
 {
-    for (size_t j = 0; j < stride; j += FIT_LANE)
-        for (size_t lane = 0; lane < FIT_LANE; lane++)
-            row[j + lane] += factor * v[j + lane];
+#pragma GCC unroll 4
+    for (size_t l = 0; l < lanes; l++) {
+        fit_lane part;
+
+        memcpy(&part, v + l * FIT_LANE, sizeof part);
+        row[l] += factor * part;
+    }
 }
 
-/* One run: f from its S, and its row of the Jacobian. Inlined, or the clones would share one. */
-__attribute__((always_inline)) static inline bool row_of(const struct fit_problem *problem,
-                                                         const struct point *point,
-                                                         const double *phi, const double *dphi,
-                                                         double *ret_f, double *ret_row)
+/* f of one run from its terms, and unless NULL what their slopes are divided by. */
+__attribute__((always_inline)) static inline bool f_of(const struct fit_problem *problem,
+                                                       const struct point *point, const double *phi,
+                                                       double *ret_f, double *ret_unit)
 {
     const struct law *law = problem->law;
-    double part[LAW_MAX_TERMS], sum = 0.0, unit, check = 0.0;
+    double sum = 0.0;
 
-    for (size_t k = 0; k < law->n_terms; k++) {
-        part[k] = point->factor[k] * phi[k];
-        sum += part[k];
-    }
+    for (size_t k = 0; k < law->n_terms; k++)
+        sum += point->factor[k] * phi[k];
     if (!isfinite(sum) || (law->response == LAW_LOSS_IS_SUM && sum <= 0.0))
         return false;
     *ret_f = law->response == LAW_LOSS_IS_SUM ? log(sum) : sum;
-    if (ret_row == NULL)
-        return true;
-    unit = law->response == LAW_LOSS_IS_SUM ? 1.0 / sum : 1.0;
-    memset(ret_row, 0, problem->stride * sizeof *ret_row);
-    for (size_t k = 0; k < law->n_terms; k++) {
-        size_t j = problem->coordinate[problem->amplitude[k]];
+    *ret_unit = law->response == LAW_LOSS_IS_SUM ? 1.0 / sum : 1.0;
+    return true;
+}
 
-        if (j == SIZE_MAX)
-            continue;
-        ret_row[j] = unit * point->slope[k] * phi[k];
-        if (problem->normalised)
-            add_scaled(ret_row, point->drift[k], -unit * part[k], problem->stride);
-    }
+/* Row of the Jacobian of one run. Inlined at a constant number of lanes, which then stay in
+ * registers. */
+__attribute__((always_inline)) static inline bool row_of(const struct fit_problem *problem,
+                                                         const struct point *point,
+                                                         const double *phi, const double *dphi,
+                                                         double unit, size_t lanes, double *ret_row)
+{
+    const struct law *law = problem->law;
+    fit_lane row[FIT_STRIDE / FIT_LANE] = {0};
+    double check = 0.0;
+
+    for (size_t k = 0; k < law->n_terms && problem->normalised; k++)
+        if (problem->coordinate[problem->amplitude[k]] != SIZE_MAX)
+            add_scaled(row, point->drift[k], -unit * point->factor[k] * phi[k], lanes);
     for (size_t m = 0; m < problem->n_pairs; m++) {
         size_t k = problem->pair[m].term, i = problem->pair[m].coefficient;
 
-        add_scaled(ret_row, point->chain[i],
-                   unit * point->factor[k] * dphi[k * law->n_coefficients + i], problem->stride);
+        add_scaled(row, point->chain[i],
+                   unit * point->factor[k] * dphi[k * law->n_coefficients + i], lanes);
     }
-    for (size_t j = 0; j < problem->stride; j++)
+#pragma GCC unroll 4
+    for (size_t l = 0; l < lanes; l++)
+        memcpy(ret_row + l * FIT_LANE, &row[l], sizeof row[l]);
+    for (size_t k = 0; k < law->n_terms; k++) {
+        size_t j = problem->coordinate[problem->amplitude[k]];
+
+        if (j != SIZE_MAX)
+            ret_row[j] += unit * point->slope[k] * phi[k];
+    }
+#pragma GCC unroll 16
+    for (size_t j = 0; j < lanes * FIT_LANE; j++)
         check += ret_row[j];
     return isfinite(check);
+}
+
+/* Rows of a block of runs. */
+__attribute__((always_inline)) static inline bool
+rows_of(const struct fit_problem *problem, const struct point *point, const double *phi,
+        const double *dphi, const double *unit, size_t size, size_t lanes, double *ret_rows)
+{
+    size_t k_count = problem->law->n_terms, width = k_count * problem->law->n_coefficients;
+
+    for (size_t i = 0; i < size; i++)
+        if (!row_of(problem, point, phi + i * k_count, dphi + i * width, unit[i], lanes,
+                    ret_rows + i * lanes * FIT_LANE))
+            return false;
+    return true;
+}
+
+FIT_CLONES
+static bool block_rows(const struct fit_problem *problem, const struct point *point,
+                       const double *phi, const double *dphi, const double *unit, size_t size,
+                       double *ret_rows)
+{
+    size_t lanes = problem->stride / FIT_LANE;
+
+    switch (lanes) {
+    case 1:
+        return rows_of(problem, point, phi, dphi, unit, size, 1, ret_rows);
+    case 2:
+        return rows_of(problem, point, phi, dphi, unit, size, 2, ret_rows);
+    case 3:
+        return rows_of(problem, point, phi, dphi, unit, size, 3, ret_rows);
+    default:
+        return rows_of(problem, point, phi, dphi, unit, size, lanes, ret_rows);
+    }
 }
 
 /* The coefficient in its transform, and ∂/∂z of it. An amplitude moves with the exponents, because
@@ -318,13 +367,11 @@ static bool prior_rows(const struct fit_problem *problem, const double *z,
     return true;
 }
 
-FIT_CLONES
 bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, double *ret_residuals,
                           double *ret_jacobian)
 {
     const struct law *law = problem->law;
-    size_t k_count = law->n_terms, width = law->n_terms * law->n_coefficients;
-    double phi[FIT_BLOCK * LAW_MAX_TERMS];
+    double phi[FIT_BLOCK * LAW_MAX_TERMS], unit[FIT_BLOCK];
     double dphi[FIT_BLOCK * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
     struct point point;
 
@@ -336,12 +383,14 @@ bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, do
         law->terms(point.natural, problem->x + from, size, phi, ret_jacobian ? dphi : NULL);
         for (size_t i = 0; i < size; i++) {
             double f = 0.0;
-            double *row = ret_jacobian ? ret_jacobian + (from + i) * problem->stride : NULL;
 
-            if (!row_of(problem, &point, phi + i * k_count, dphi + i * width, &f, row))
+            if (!f_of(problem, &point, phi + i * law->n_terms, &f, &unit[i]))
                 return false;
             ret_residuals[from + i] = problem->y[from + i] - f;
         }
+        if (ret_jacobian != NULL && !block_rows(problem, &point, phi, dphi, unit, size,
+                                                ret_jacobian + from * problem->stride))
+            return false;
     }
     return prior_rows(problem, z, &point, ret_residuals, ret_jacobian);
 }

@@ -80,21 +80,58 @@ static double loss_sum(const struct fit_step *step, const double *t)
     return sum;
 }
 
+/* Adds one lane's w·v·h'(t − s·v) to a and its derivative by −s to b: without branches, as
+ * residuals change sides at random. */
+__attribute__((always_inline)) static inline void
+lane_slopes(const double *t_at, const double *v_at, const double *w_at, double s, double delta,
+            fit_lane *a, fit_lane *b)
+{
+    const fit_lane most = {delta, delta, delta, delta};
+    fit_lane t, v, w, rest, wv;
+    fit_lane_mask above, below;
+
+    memcpy(&t, t_at, sizeof t);
+    memcpy(&v, v_at, sizeof v);
+    memcpy(&w, w_at, sizeof w);
+    rest = t - s * v;
+    wv = w * v;
+    above = rest > most;
+    below = rest < -most;
+    *b += (fit_lane)((fit_lane_mask)(wv * v) & ~(above | below));
+    rest = (fit_lane)(((fit_lane_mask)rest & ~(above | below)) | ((fit_lane_mask)most & above) |
+                      ((fit_lane_mask)(-most) & below));
+    *a += wv * rest;
+}
+
+/* Adds the slope of rows [from, to) at t − s·v, and its derivative. */
+FIT_CLONES
+static void add_slopes(const struct fit_step *step, double s, size_t from, size_t to, double delta,
+                       double *slope, double *curvature)
+{
+    double t[FIT_LANE] = {0}, v[FIT_LANE] = {0}, w[FIT_LANE] = {0};
+    fit_lane a = {0}, b = {0};
+    size_t i = from;
+
+    for (; i + FIT_LANE <= to; i += FIT_LANE)
+        lane_slopes(step->linear + i, step->along + i, step->weight + i, s, delta, &a, &b);
+    for (size_t l = 0; i + l < to; l++) {
+        t[l] = step->linear[i + l];
+        v[l] = step->along[i + l];
+        w[l] = step->weight[i + l];
+    }
+    lane_slopes(t, v, w, s, delta, &a, &b);
+    *slope -= (a[0] + a[1]) + (a[2] + a[3]);
+    *curvature += (b[0] + b[1]) + (b[2] + b[3]);
+}
+
 /* Slope of the problem's rows at t − s·v, and its derivative. */
 static double row_slope(const struct fit_step *step, double s, double *ret_curvature)
 {
-    const double *t = step->linear, *v = step->along;
-    double slope = 0.0, curvature = 0.0;
+    double slope = 0.0;
 
-    for (size_t i = 0; i < step->n_rows; i++) {
-        double rest = t[i] - s * v[i], delta = i < step->n ? step->delta : INFINITY;
-        double wv = step->weight[i] * v[i];
-        bool inside = fabs(rest) <= delta;
-
-        slope -= wv * (inside ? rest : copysign(delta, rest));
-        curvature += inside ? wv * v[i] : 0.0;
-    }
-    *ret_curvature = curvature;
+    *ret_curvature = 0.0;
+    add_slopes(step, s, 0, step->n, step->delta, &slope, ret_curvature);
+    add_slopes(step, s, step->n, step->n_rows, INFINITY, &slope, ret_curvature);
     return slope;
 }
 
