@@ -125,7 +125,7 @@ static enum err_code search(struct work *work, struct fit_result *result, struct
     if (!isfinite(work->found.objective))
         return err_set(err, ERR_NOT_IDENTIFIABLE,
                        "law %s has no finite loss at these runs for any coefficients tried: "
-                       "check their values and units",
+                       "check their values and units, and the priors",
                        work->options->law->name);
     fit_problem_natural(&work->problem, work->found.z, result->coefficient);
     for (size_t i = 0; i < work->options->law->n_coefficients; i++)

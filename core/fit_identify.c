@@ -173,6 +173,25 @@ static void add_field(struct err *err, const struct law_coefficient *c, double v
                   because, c->name, c->name, c->name, value);
 }
 
+/* A value to fix a coefficient at. Neutral takes its term away, or the variable's part in it; but
+ * where a term is held up by its amplitude, an exponent of 0 would make it a second floor: then the
+ * published value. */
+static double value_to_fix(const struct fit_options *options, size_t coefficient)
+{
+    const struct law *law = options->law;
+    const struct preset *preset = preset_for_law(law->name);
+    bool held = false;
+
+    for (size_t i = 0; i < law->n_coefficients; i++)
+        held = held ||
+               (law->coefficients[i].role == LAW_AMPLITUDE && law->coefficients[i].needs != 0 &&
+                (options->prior[i].set ||
+                 (options->hold[i] == FIT_FIXED && options->fixed[i] != 0.0)));
+    return held && law->coefficients[coefficient].role == LAW_EXPONENT && preset != NULL
+               ? preset->coefficient[coefficient]
+               : law->coefficients[coefficient].neutral;
+}
+
 /* One field for each free coefficient that needs a variable which never varied. */
 static size_t add_never_varied(const struct fit_options *options, const bool *is_free,
                                const struct obs *obs, size_t count, struct err *err)
@@ -197,7 +216,7 @@ static size_t add_never_varied(const struct fit_options *options, const bool *is
         (void)snprintf(because, sizeof because, "%s never varied (it is %.10g in every run)",
                        law_variable_name((enum law_variable)v),
                        fit_identify_value(&obs[0], (enum law_variable)v));
-        add_field(err, &law->coefficients[i], law->coefficients[i].neutral, because);
+        add_field(err, &law->coefficients[i], value_to_fix(options, i), because);
         added++;
     }
     return added;
@@ -224,6 +243,7 @@ static bool add_collinear(const struct fit_options *options, const bool *is_free
     const struct law *law = options->law;
     size_t of_size = lone_exponent(options, is_free, law->size_variable);
     size_t of_tokens = lone_exponent(options, is_free, LAW_TOKENS);
+    const struct preset *preset = preset_for_law(law->name);
     double nn, nd, dd;
     char because[160];
 
@@ -239,13 +259,16 @@ static bool add_collinear(const struct fit_options *options, const bool *is_free
                    obs[0].tokens / fit_identify_value(&obs[0], law->size_variable),
                    obs[count - 1].tokens / fit_identify_value(&obs[count - 1], law->size_variable));
     for (int pass = 0; pass < 2; pass++) {
-        const struct law_coefficient *c = &law->coefficients[pass == 0 ? of_size : of_tokens];
+        size_t i = pass == 0 ? of_size : of_tokens;
+        const struct law_coefficient *c = &law->coefficients[i];
         char pointer[64];
 
         (void)snprintf(pointer, sizeof pointer, "/fixed/%s", c->name);
         (void)err_add(err, ERR_NOT_IDENTIFIABLE, ERR_AT_POINTER, pointer, 0,
-                      "%s: add runs at another ratio, or fix %s at a known value", because,
-                      c->name);
+                      "%s: add runs at another ratio, or fix %s (\"fixed\": {\"%s\": %g}, as "
+                      "published)",
+                      because, c->name, c->name,
+                      preset == NULL ? c->neutral : preset->coefficient[i]);
     }
     return true;
 }

@@ -204,7 +204,7 @@ enum err_code varpro_init(struct varpro *varpro, const struct fit_problem *probl
     varpro->rows = n + problem->n_priors;
     varpro->root = arena_calloc(arena, n, sizeof(double));
     varpro->target = arena_calloc(arena, n, sizeof(double));
-    varpro->phi = arena_calloc(arena, n * k, sizeof(double));
+    varpro->phi = arena_calloc(arena, varpro->rows * k, sizeof(double));
     varpro->work = arena_calloc(arena, n * k, sizeof(double));
     varpro->residual = arena_calloc(arena, varpro->rows, sizeof(double));
     varpro->gradient_terms = arena_calloc(arena, n * k * law->n_coefficients, sizeof(double));
@@ -240,8 +240,36 @@ static bool centre_terms(const struct fit_problem *problem, const double *natura
     return in_range;
 }
 
-/* Terms at z, weighted, free ones by column into phi; the residual starts as the target less the
- * fixed terms. ret_free gets the term of each column. Returns how many columns, or SIZE_MAX. */
+/* The priors as rows below the runs: on searched coordinates a residual alone; on an amplitude A an
+ * entry in its column, for which a logarithm is taken straight at the mean: (A − mean)/mean. */
+static void prior_rows(struct varpro *v, const double *natural, const double *centre,
+                       const size_t *term, size_t count)
+{
+    const struct fit_problem *problem = v->problem;
+
+    for (size_t m = 0; m < problem->n_priors; m++) {
+        size_t i = problem->prior[m].coefficient, row = problem->n + m;
+        enum law_transform transform = problem->law->coefficients[i].transform;
+        double scale = sqrt(prior_share) / problem->prior[m].sd, mean = problem->prior[m].mean;
+
+        if (problem->term[i] == SIZE_MAX) {
+            v->residual[row] = scale * (mean - law_to_transform(transform, natural[i]));
+            continue;
+        }
+        if (transform == LAW_LN) {
+            scale /= exp(mean);
+            mean = exp(mean);
+        }
+        v->residual[row] = scale * mean;
+        for (size_t c = 0; c < count; c++)
+            if (term[c] == problem->term[i])
+                v->phi[c * v->rows + row] = scale * (exp(problem->shift) / centre[term[c]]);
+    }
+}
+
+/* Terms at z, weighted, free ones by column into phi, priors below them; the residual starts as the
+ * target less the fixed terms. ret_free gets the term of each column. Returns how many columns, or
+ * SIZE_MAX. */
 static size_t columns(struct varpro *v, const double *natural, bool slopes, size_t *ret_free)
 {
     const struct fit_problem *problem = v->problem;
@@ -255,7 +283,7 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
     memcpy(v->residual, v->target, n * sizeof *v->residual);
     for (size_t k = 0; k < k_count; k++) {
         size_t i = problem->amplitude[k];
-        double *column = v->phi + free_count * n;
+        double *column = v->phi + free_count * v->rows;
 
         if (problem->coordinate[i] == SIZE_MAX) {
             for (size_t r = 0; r < n; r++)
@@ -268,33 +296,24 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
             if (!isfinite(column[r]))
                 return SIZE_MAX;
         }
+        memset(column + n, 0, (v->rows - n) * sizeof *column);
     }
+    prior_rows(v, natural, centre, ret_free, free_count);
     return free_count;
 }
 
-/* The priors on searched coordinates as rows of the search; returns their sum of squares. */
-static double prior_residuals(struct varpro *v, const double *natural)
+/* The natural mean of the prior on an amplitude whose logarithm has one; 0 without. */
+static double prior_mean(const struct fit_problem *problem, size_t coefficient)
 {
-    const struct fit_problem *problem = v->problem;
-    double sum = 0.0;
-
-    for (size_t m = 0; m < problem->n_priors; m++) {
-        size_t i = problem->prior[m].coefficient;
-        double *r = &v->residual[problem->n + m];
-
-        *r = 0.0;
-        if (problem->term[i] == SIZE_MAX)
-            *r = sqrt(prior_share) *
-                 (problem->prior[m].mean -
-                  law_to_transform(problem->law->coefficients[i].transform, natural[i])) /
-                 problem->prior[m].sd;
-        sum += *r * *r;
-    }
-    return sum;
+    for (size_t m = 0; m < problem->n_priors; m++)
+        if (problem->prior[m].coefficient == coefficient &&
+            problem->law->coefficients[coefficient].transform == LAW_LN)
+            return exp(problem->prior[m].mean);
+    return 0.0;
 }
 
-/* z's amplitudes from those of the columns; false where the coefficients themselves leave the range
- * of a double. */
+/* z's amplitudes from those of the columns, 0 giving way to the mean of a prior on a logarithm,
+ * which 0 has none of; false where the coefficients themselves leave the range of a double. */
 static bool keep_amplitudes(const struct fit_problem *problem, const double *natural,
                             const size_t *term, size_t count, const double *a, double *z)
 {
@@ -303,8 +322,11 @@ static bool keep_amplitudes(const struct fit_problem *problem, const double *nat
     if (!centre_terms(problem, natural, centre))
         return false;
     for (size_t c = 0; c < count; c++) {
-        z[problem->coordinate[problem->amplitude[term[c]]]] = a[c];
-        if (!isfinite(a[c] / centre[term[c]] * exp(problem->shift)))
+        size_t i = problem->amplitude[term[c]];
+        double scale = exp(problem->shift) / centre[term[c]];
+
+        z[problem->coordinate[i]] = a[c] == 0.0 ? prior_mean(problem, i) / scale : a[c];
+        if (!isfinite(a[c] * scale))
             return false;
     }
     return true;
@@ -329,9 +351,8 @@ static bool solve_inner(struct varpro *v, double *z, bool slopes, struct inner *
     ret->count = columns(v, ret->natural, slopes, ret->term);
     if (ret->count == SIZE_MAX)
         return false;
-    ret->value = varpro_solve(v->phi, v->residual, problem->n, ret->count,
+    ret->value = varpro_solve(v->phi, v->residual, v->rows, ret->count,
                               problem->law->signed_amplitudes, ret->a, &ret->used);
-    ret->value += prior_residuals(v, ret->natural);
     if (!isfinite(ret->value))
         return false;
     return keep_amplitudes(problem, ret->natural, ret->term, ret->count, ret->a, z);
@@ -395,17 +416,17 @@ static bool normal_equations(struct varpro *v, double *z, struct inner *inner,
                              struct fit_matrix *ret_h, double *ret_g)
 {
     struct triangle t;
-    size_t n = v->problem->n;
 
     if (!solve_inner(v, z, true, inner))
         return false;
     slope_columns(v, z, inner);
     if (columns(v, inner->natural, false, inner->term) == SIZE_MAX)
         return false;
-    factor(v->phi, v->residual, n, inner->count, inner->used, &t);
+    factor(v->phi, v->residual, v->rows, inner->count, inner->used, &t);
     for (size_t s = 0; s < v->q; s++)
         for (size_t c = 0; c < t.k; c++)
-            reflect(v->phi + t.column[c] * n, t.beta[c], c, n, v->jacobian + s * v->rows);
+            reflect(v->phi + t.column[c] * v->rows, t.beta[c], c, v->rows,
+                    v->jacobian + s * v->rows);
     for (size_t s = 0; s < v->q; s++) {
         const double *a = v->jacobian + s * v->rows;
 

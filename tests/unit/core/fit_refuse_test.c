@@ -117,12 +117,74 @@ static void one_ratio_of_tokens_to_parameters_is_refused_by_name(void **state)
     assert_true(fit_case_has_field(&got, "/fixed/beta"));
     assert_true(fit_case_has_field(&got, "/fixed/alpha"));
     assert_non_null(strstr(got.err.first->detail, "tokens"));
-    fit_case_release(&got);
     options.hold[law_coefficient_index(options.law, "beta")] = FIT_FIXED;
-    options.fixed[law_coefficient_index(options.law, "beta")] = 0.37;
+    options.fixed[law_coefficient_index(options.law, "beta")] = proposed(&got, "/fixed/beta");
+    fit_case_release(&got);
+    assert_near(options.fixed[law_coefficient_index(options.law, "beta")], 0.36585412, 1e-5);
     fit_case_run(&options, &runs, &got);
     assert_int_equal(got.code, ERR_OK);
     assert_true(fit_case_warned(&got, "collinear_n_d"));
+    fit_case_release(&got);
+}
+
+/* An exponent of 0 would make a second floor of a term that its amplitude
+ * holds up. */
+static void an_exponent_under_a_held_amplitude_is_proposed_as_published(void **state)
+{
+    const struct law *law = law_find("chinchilla");
+    size_t amplitude = law_coefficient_index(law, "A"), e_inf = law_coefficient_index(law, "E_inf");
+
+    (void)state;
+    simulate("chinchilla", 40, 4);
+    for (size_t i = 0; i < runs.count; i++)
+        runs.obs[i].n_active = 1e9;
+    relabel("chinchilla");
+    for (int by_prior = 0; by_prior < 2; by_prior++) {
+        struct fit_options options = fit_options_default(law);
+        struct fit_outcome got;
+
+        if (by_prior) {
+            options.prior[amplitude] = (struct fit_prior){true, 482.0, 0.1};
+        } else {
+            options.hold[amplitude] = FIT_FIXED;
+            options.fixed[amplitude] = 482.0;
+        }
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_NOT_IDENTIFIABLE);
+        assert_int_equal(got.err.n_fields, 1);
+        assert_near(proposed(&got, "/fixed/alpha"), 0.34781303, 1e-5);
+        fit_case_release(&got);
+        options.hold[law_coefficient_index(law, "alpha")] = FIT_FIXED;
+        options.fixed[law_coefficient_index(law, "alpha")] = 0.34781303;
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_OK);
+        assert_near(got.result.coefficient[e_inf], 1.81686, 0.05);
+        fit_case_release(&got);
+    }
+}
+
+/* Where the size never varied its term is a constant, which the search cannot tell from the floor:
+ * the priors alone say how much of it there is. */
+static void priors_identify_a_term_whose_variable_never_varied(void **state)
+{
+    const struct law *law = law_find("chinchilla");
+    struct fit_options options = fit_options_default(law);
+    struct fit_outcome got;
+
+    (void)state;
+    simulate("chinchilla", 40, 4);
+    for (size_t i = 0; i < runs.count; i++)
+        runs.obs[i].n_active = 1e9;
+    relabel("chinchilla");
+    options.prior[law_coefficient_index(law, "A")] = (struct fit_prior){true, 600.0, 0.01};
+    options.prior[law_coefficient_index(law, "alpha")] = (struct fit_prior){true, 0.35, 0.001};
+    fit_case_run(&options, &runs, &got);
+    assert_int_equal(got.code, ERR_OK);
+    assert_near(got.result.coefficient[law_coefficient_index(law, "A")], 600.0, 1e-3);
+    assert_near(got.result.coefficient[law_coefficient_index(law, "alpha")], 0.35, 1e-3);
+    /* 600/1e9^0.35 against the 482/1e9^0.3478 the runs were made with. */
+    assert_near(got.result.coefficient[law_coefficient_index(law, "E_inf")],
+                1.81686 + 482.00572 * pow(1e9, -0.34781303) - 600 * pow(1e9, -0.35), 0.05);
     fit_case_release(&got);
 }
 
@@ -339,6 +401,8 @@ int main(void)
         cmocka_unit_test(one_number_of_tokens_is_refused_by_name),
         cmocka_unit_test(one_size_is_refused_by_name),
         cmocka_unit_test(one_ratio_of_tokens_to_parameters_is_refused_by_name),
+        cmocka_unit_test(an_exponent_under_a_held_amplitude_is_proposed_as_published),
+        cmocka_unit_test(priors_identify_a_term_whose_variable_never_varied),
         cmocka_unit_test(two_numbers_of_tokens_cannot_bend_a_power),
         cmocka_unit_test(all_runs_equal_are_refused_naming_everything),
         cmocka_unit_test(too_few_runs_are_counted),
