@@ -12,6 +12,7 @@
 #include "server/fit_document.h"
 #include "server/handlers.h"
 #include "server/jobs.h"
+#include "server/model.h"
 #include "server/page.h"
 #include "server/studies.h"
 #include "server/tables.h"
@@ -112,6 +113,14 @@ void fit_write(struct out *out, const struct fit_record *record)
     out_object_end(out);
 }
 
+static bool has_intervals(const struct preset *preset)
+{
+    for (size_t i = 0; i < LAW_MAX_COEFFICIENTS; i++)
+        if (preset->interval[i][0] < preset->interval[i][1])
+            return true;
+    return false;
+}
+
 static void write_intervals(struct out *out, const struct preset *preset, const struct law *law)
 {
     out_object_begin(out, "intervals");
@@ -173,6 +182,8 @@ void fit_write_preset(struct out *out, const struct preset *preset)
     out_text(out, "code", strcmp(preset->provenance, "composed") == 0 ? "composed" : "published");
     out_text(out, "detail", arena_printf(out->arena, "%s. %s", preset->source, preset->note));
     out_object_end(out);
+    if (!has_intervals(preset))
+        model_write_warning(out, "no_interval", model_no_interval(preset));
     out_array_end(out);
     out_text(out, "provenance", preset->provenance);
     out_object_end(out);

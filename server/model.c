@@ -69,6 +69,21 @@ void model_write_warning(struct out *out, const char *code, const char *detail)
     out_object_end(out);
 }
 
+const char *model_no_interval(const struct preset *preset)
+{
+    bool has_errors = false;
+
+    if (preset == NULL)
+        return "intervals are null: the fit was made without draws. Fit again with \"bootstrap\"";
+    for (size_t i = 0; i < LAW_MAX_COEFFICIENTS; i++)
+        has_errors |= preset->standard_error[i] > 0;
+    return has_errors
+               ? "intervals are null: errors of single coefficients were published (they stand in "
+                 "the fit), not how they vary together; taken as independent they would overstate "
+                 "the interval of every loss"
+               : "intervals are null: the coefficients were published without errors";
+}
+
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
 {
     const char *text;
@@ -83,6 +98,8 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
     if (choice->record != NULL && uses_shape &&
         fit_document_warning(choice->record, "shape_assumed", &text, &length))
         out_raw(out, NULL, text, length);
+    if (choice->model.n_draws == 0)
+        model_write_warning(out, "no_interval", model_no_interval(choice->preset));
 }
 
 void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,

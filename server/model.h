@@ -50,8 +50,11 @@ const char *model_provenance(const struct model_choice *choice);
 /* The members fit, law, study. */
 void model_write_head(struct out *out, const struct model_choice *choice);
 
-/* The warnings that come with the model, into an open array: published_coefficients, composed, and,
- * unless the caller brought a shape, shape_assumed. */
+/* Why answers from a preset, or (NULL) from a fit without draws, have no intervals. */
+const char *model_no_interval(const struct preset *preset);
+
+/* The warnings that come with the model, into an open array: published_coefficients, composed,
+ * unless the caller brought a shape shape_assumed, and without draws no_interval. */
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape);
 
 /* The noise of one run about the fit, in ln loss; NAN for presets. */
