@@ -42,6 +42,9 @@ struct fit_request {
     double holdout, level;
 };
 
+/* The choices of `loss`, by enum robust_kind. */
+extern const char *const fit_loss_names[];
+
 /* Decodes the call's body; the law's own rules are checked too. ERR_INVALID with every fault,
  * ERR_LAW_NOT_FOUND. */
 enum err_code fit_request_read(struct call *call, struct fit_request *ret_request,

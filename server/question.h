@@ -15,9 +15,8 @@
 struct question_query {
     /* Curves only. */
     int64_t points;
-    double n_active_min, n_active_max, tokens_min, tokens_max, compute_min,
-        compute_max; /* NAN when
-                        absent */
+    /* The ends of ranges, NAN when not given. */
+    double n_active_min, n_active_max, tokens_min, tokens_max, compute_min, compute_max;
     int format;
     /* Both. */
     struct model_query model;
@@ -35,6 +34,9 @@ struct question_query {
     struct footprint_query footprint;
     bool needs_compute; /* set by the handler: the question is void without a budget */
 };
+
+/* The choices of `objective`, by enum plan_objective. */
+extern const char *const question_objectives[];
 
 /* What a request that says nothing asks. */
 struct question_query question_default(void);
