@@ -82,7 +82,7 @@ static inline const struct json *api_at(const struct api *api, const char *path)
         name[length] = '\0';
         if (value != NULL && json_kind(value) == JSON_ARRAY) {
             value = json_first(value);
-            for (int left = atoi(name); left > 0 && value != NULL; left--)
+            for (long left = strtol(name, NULL, 10); left > 0 && value != NULL; left--)
                 value = json_next(value);
         } else {
             value =

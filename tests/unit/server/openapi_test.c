@@ -31,7 +31,7 @@ static void every_stated_status_has_words(void **state)
 
         openapi_statuses(route_at(i), found);
         while (at != NULL && *at != '\0') {
-            int status = atoi(at);
+            int status = (int)strtol(at, NULL, 10);
             bool listed = false;
 
             for (size_t k = 0; found[k] != 0; k++)
