@@ -62,7 +62,7 @@ typedef enum err_code fit_share(void *share_ctx, size_t count, fit_part *part, v
 struct fit_options {
     const struct law *law;
     struct robust robust;
-    size_t starts;
+    size_t starts; /* 1: a single search, nothing to hold it against */
     uint64_t seed;
     /* n_coefficients natural values to search from, as they are and with amplitudes solved, in
      * place of seeded starts and of jumps; NULL for those. The caller's to keep. */

@@ -160,7 +160,7 @@ static void last_step(struct fit_polish *polish, const struct fit_polish_goal *g
 struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
                                    double *z)
 {
-    struct fit_polished result = {INFINITY, FIT_MAX_ITERATIONS, 0};
+    struct fit_polished result = {.objective = INFINITY, .stop = FIT_MAX_ITERATIONS};
     const struct fit_problem *problem = polish->problem;
     size_t p = problem->p, refused = 0;
     double damping = 1e-4, before = INFINITY;
@@ -216,6 +216,10 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
         result.objective = got;
         swap(&polish->residual, &polish->trial);
         swap(&polish->jacobian, &polish->ahead);
+        if (polish->known != NULL && polish->known(polish->known_ctx, z)) {
+            result.known = true;
+            break;
+        }
     }
     return result;
 }

@@ -18,6 +18,10 @@ struct fit_polish {
     double *jacobian, *ahead; /* n_rows·stride */
     double *linear, *along;
     const double *weight; /* n_rows: the problem's, or a draw's */
+    /* Whether z lies in the bowl of an optimum already known; NULL: none is
+     * asked. */
+    bool (*known)(void *ctx, const double *z);
+    void *known_ctx;
 };
 
 /* ERR_NO_MEMORY. */
@@ -28,6 +32,7 @@ struct fit_polished {
     double objective;
     enum fit_stop stop;
     size_t iterations;
+    bool known; /* it came to a place the caller knows and stopped there */
 };
 
 struct fit_polish_goal {

@@ -15,8 +15,8 @@ enum {
     AGREE_TO_STOP = 3,      /* so many ends alike, three quarters of all, end the descents */
     TERMS_FEW = 4,      /* but with more terms two often trade places: then every start descends */
     ENDS_MAX = 8,       /* distinct ends polished */
-    STARTS_A_JUMP = 6,  /* one jump for so many starts */
-    JUMPS_LEAST = 10,   /* in a row without gain… */
+    STARTS_A_JUMP = 8,  /* one jump for so many starts */
+    JUMPS_LEAST = 8,    /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
     JUMPS_MOST = 16,    /* …but no more than so many times the least */
     MANY_RUNS = 5000,   /* average the shallow optima away: there JUMPS_OF_MANY do */
@@ -290,18 +290,43 @@ static void jump(const struct search *search, const struct fit_matrix *factor, c
     fit_problem_clip(search->problem, ret_z);
 }
 
+/* The best point and the shape of its bowl. */
+struct bowl {
+    const struct search *search;
+    struct fit_matrix factor;
+    double scale[LAW_MAX_COEFFICIENTS], sd;
+};
+
+/* Nearer than half a standard deviation the law is as good as linear and the objective convex:
+ * steps from there lead to the same optimum. */
+static bool in_bowl(void *ctx, const double *z)
+{
+    static const double radius = 0.5;
+    const struct bowl *bowl = ctx;
+    size_t p = bowl->search->problem->p;
+    double sum = 0.0;
+
+    for (size_t i = 0; i < p; i++) {
+        double along = 0.0;
+
+        for (size_t k = i; k < p; k++)
+            along += bowl->factor.at[k][i] * bowl->scale[k] * (z[k] - bowl->search->found->z[k]);
+        sum += along * along;
+    }
+    return sum < radius * radius * bowl->sd * bowl->sd;
+}
+
 static enum err_code jump_about(struct search *search, struct err *err)
 {
     struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct bowl bowl = {.search = search};
     struct fit_polish_goal glance = {goal.delta, 1e-4, POLISH_STEPS, false};
     size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;
     size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
-    struct fit_matrix factor;
-    double scale[LAW_MAX_COEFFICIENTS] = {0}, sd;
 
     if (search->problem->n > MANY_RUNS)
         most = JUMPS_OF_MANY;
-    if (search->problem->p == 0 || !spread_at(search, &factor, scale, &sd))
+    if (search->problem->p == 0 || !spread_at(search, &bowl.factor, bowl.scale, &bowl.sd))
         return ERR_OK;
     for (size_t k = 0; k < JUMPS_MOST * most; k++) {
         struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
@@ -311,15 +336,20 @@ static enum err_code jump_about(struct search *search, struct err *err)
 
         if (fruitless >= most && search->found->agreeing >= JUMPS_AGREEING)
             break;
-        jump(search, &factor, scale, length * sd, &rng, z);
+        jump(search, &bowl.factor, bowl.scale, length * bowl.sd, &rng, z);
+        search->polish->known = in_bowl;
+        search->polish->known_ctx = &bowl;
         got = fit_polish_run(search->polish, &glance, z);
-        if (got.objective < search->found->objective * (1.0 + worth_polishing))
+        search->polish->known = NULL;
+        if (got.known)
+            got.objective = search->found->objective;
+        else if (got.objective < search->found->objective * (1.0 + worth_polishing))
             got = fit_polish_run(search->polish, &goal, z);
         search->found->ended++;
         fruitless++;
         if (take(search, &got, z, 1)) {
             fruitless = 0;
-            if (!spread_at(search, &factor, scale, &sd))
+            if (!spread_at(search, &bowl.factor, bowl.scale, &bowl.sd))
                 break;
         }
         if (cancelled(search))
@@ -358,7 +388,8 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
         code = descend(&search, arena, err);
     if (code == ERR_OK)
         code = polish_ends(&search, arena, err);
-    if (code == ERR_OK && isfinite(ret_found->objective) && options->start == NULL)
+    if (code == ERR_OK && isfinite(ret_found->objective) && options->start == NULL &&
+        options->starts > 1)
         code = jump_about(&search, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
