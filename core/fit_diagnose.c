@@ -87,6 +87,37 @@ static void search(struct fit_result *result)
                          result->condition_number);
 }
 
+/* What the law does not read ought to be the same in every run. n_total may differ: the size that
+ * is read says how it does. */
+static void unread(const struct obs *obs, size_t count, struct fit_result *result)
+{
+    static const struct {
+        enum law_variable variable;
+        const char *code;
+    } table[] = {
+        {LAW_EXPERTS, "experts_vary"},
+        {LAW_TOKENS, "tokens_vary"},
+        {LAW_GRANULARITY, "granularity_varies"},
+    };
+
+    for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+        enum law_variable v = table[t].variable;
+        double low = INFINITY, high = 0.0;
+
+        if (law_reads(result->law, v) || fit_identify_levels(obs, count, v, 2) < 2)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            low = fmin(low, fit_identify_value(&obs[i], v));
+            high = fmax(high, fit_identify_value(&obs[i], v));
+        }
+        fit_diagnose_add(result, table[t].code,
+                         "Law %s does not read %s, which is %g to %g over the runs: the fit "
+                         "averages over it. Choose runs of one value by \"where\", or a law that "
+                         "reads it.",
+                         result->law->name, law_variable_name(v), low, high);
+    }
+}
+
 static void runs(const struct obs *obs, size_t count, struct fit_result *result)
 {
     const struct law *law = result->law;
@@ -232,6 +263,7 @@ void fit_diagnose(const struct fit_error *error, const struct fit_problem *probl
     bounds(error, problem, result);
     search(result);
     runs(obs, count, result);
+    unread(obs, count, result);
     extremes(obs, count, scratch, result);
     outliers(residuals, count, scratch, result);
     replicates(obs, residuals, count, result);

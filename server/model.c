@@ -86,6 +86,7 @@ const char *model_no_interval(const struct preset *preset)
 
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
 {
+    static const char *const of_fit[] = {"experts_vary", "tokens_vary", "granularity_varies"};
     const char *text;
     size_t length;
 
@@ -95,6 +96,9 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
                             "preset, measured on other data with another tokenizer");
     if (choice->preset != NULL && strcmp(choice->preset->provenance, "composed") == 0)
         model_write_warning(out, "composed", choice->preset->note);
+    for (size_t i = 0; choice->record != NULL && i < sizeof of_fit / sizeof *of_fit; i++)
+        if (fit_document_warning(choice->record, of_fit[i], &text, &length))
+            out_raw(out, NULL, text, length);
     if (choice->record != NULL && uses_shape &&
         fit_document_warning(choice->record, "shape_assumed", &text, &length))
         out_raw(out, NULL, text, length);

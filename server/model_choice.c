@@ -172,6 +172,10 @@ enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study
         if (code == ERR_OK && law != NULL && choice.law != law)
             code = err_add(err, ERR_INVALID, ERR_AT_PARAMETER, "law", 0,
                            "fit %.100s is of law '%s'", fit, choice.law->name);
+        if (choice.record != NULL && study != NULL && strcmp(choice.record->study, study) != 0)
+            code = err_add(err, ERR_INVALID, ERR_AT_PARAMETER, "fit", 0,
+                           "fit %.100s is of the study '%s', not '%s'", fit, choice.record->study,
+                           study);
         goto done;
     }
     code = choose_default(snapshot, law, &choice, &none, err);

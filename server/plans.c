@@ -5,6 +5,7 @@
 #include "server/answer.h"
 #include "server/export.h"
 #include "server/handlers.h"
+#include "server/plan_warnings.h"
 #include "server/question.h"
 #include "server/route.h"
 
@@ -222,11 +223,7 @@ static void write_plan(struct out *out, const struct question_query *query,
     else
         out_null(out, "dense");
     out_number(out, "compute_multiplier", answer->compute_multiplier);
-    out_array_begin(out, "warnings");
-    model_write_warnings(out, choice, query->shape == NULL);
-    for (size_t i = 0; i < answer->n_warnings; i++)
-        model_write_warning(out, answer->warnings[i].code, answer->warnings[i].detail);
-    out_array_end(out);
+    plan_warnings_write(out, query, choice, question, answer);
     budget_write_training(out, &query->spent, answer->optimum.train_flops);
     out_number(out, "near_optimal_loss", answer->near_optimal_loss);
     if (question->parts & PLAN_PRICES)

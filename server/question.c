@@ -165,6 +165,7 @@ enum err_code question_make(struct call *call, struct question_query *query,
 {
     enum err_code code;
 
+    query->granularity_given = query->granularity.count > 0;
     check(call, query);
     model_choose(call, &query->model, ret_choice);
     code = call->err.code;

@@ -24,6 +24,7 @@ struct question_query {
     struct budget_query budget;
     struct budget spent;                       /* what budget comes to, filled by question_make */
     struct field_numbers experts, granularity; /* count 0 when not given */
+    bool granularity_given;                    /* set by question_make, which fills the lists in */
     double level;
     const char *shape, *fields;
     /* Plans only. */

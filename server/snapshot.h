@@ -68,7 +68,8 @@ struct model_choice {
  * NULL: "default"; fit and law NULL when not given. A fit's study is its own, a preset's is the one
  * asked for. What *ret points at lives as long as the snapshot is held. ERR_STUDY_NOT_FOUND,
  * ERR_FIT_NOT_FOUND, ERR_LAW_NOT_FOUND; ERR_CONFLICT for a fit that is not finished; ERR_INVALID,
- * field "law", for a fit of another law; ERR_UNSUPPORTED for one of another version. */
+ * field "law" or "fit", for a fit of another law or study than given; ERR_UNSUPPORTED for one of
+ * another version. */
 enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study, const char *fit,
                               const char *law, struct model_choice *ret, struct err *err);
 

@@ -374,6 +374,35 @@ static void ranges_are_those_of_the_variables_read(void **state)
     fit_case_release(&got);
 }
 
+/* Each variable that a law passes over is its own warning, and none where there is one value. */
+static void what_the_law_does_not_read_and_varies_is_warned_of(void **state)
+{
+    struct fit_options options = fit_options_default(law_find("routed"));
+    struct fit_outcome got;
+
+    (void)state;
+    fit_case_design(&runs, 60, 3);
+    for (size_t i = 0; i < runs.count; i++)
+        runs.obs[i].granularity = 1.0;
+    fit_case_losses(&runs, options.law, preset_for_law("routed")->coefficient, 0.005, 3);
+    fit_case_run(&options, &runs, &got);
+    assert_int_equal(got.code, ERR_OK);
+    assert_true(fit_case_warned(&got, "tokens_vary"));
+    assert_false(fit_case_warned(&got, "experts_vary"));
+    assert_false(fit_case_warned(&got, "granularity_varies"));
+    fit_case_release(&got);
+
+    options = fit_options_default(law_find("chinchilla"));
+    runs.obs[0].granularity = 2.0;
+    fit_case_losses(&runs, options.law, preset_for_law("chinchilla")->coefficient, 0.005, 3);
+    fit_case_run(&options, &runs, &got);
+    assert_int_equal(got.code, ERR_OK);
+    assert_false(fit_case_warned(&got, "tokens_vary"));
+    assert_true(fit_case_warned(&got, "experts_vary"));
+    assert_true(fit_case_warned(&got, "granularity_varies"));
+    fit_case_release(&got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +421,7 @@ int main(void)
         cmocka_unit_test(information_criteria_are_the_contracts),
         cmocka_unit_test(residuals_name_the_outlier_and_its_small_say),
         cmocka_unit_test(ranges_are_those_of_the_variables_read),
+        cmocka_unit_test(what_the_law_does_not_read_and_varies_is_warned_of),
     };
 
     (void)gsl_set_error_handler_off();

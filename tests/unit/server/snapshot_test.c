@@ -350,7 +350,7 @@ static void a_fit_is_named_by_id_and_a_preset_by_name(void **state)
     assert_false(choose(shown, NULL, "joint-2025", NULL).published);
 }
 
-static void a_fit_of_another_study_keeps_its_own_study(void **state)
+static void a_fit_named_with_another_study_than_its_own_is_refused_naming_fit(void **state)
 {
     struct shown *shown = *state;
     int64_t id;
@@ -360,8 +360,10 @@ static void a_fit_of_another_study_keeps_its_own_study(void **state)
     id = put_fit(shown, "s", "joint");
     renew(shown);
     snprintf(text, sizeof text, "%lld", (long long)id);
-    assert_string_equal(choose(shown, "default", text, NULL).study->id, "s");
+    assert_string_equal(choose(shown, NULL, text, NULL).study->id, "s");
+    assert_string_equal(choose(shown, "s", text, NULL).study->id, "s");
     assert_string_equal(choose(shown, "s", "joint-2025", NULL).study->id, "s");
+    refuse(shown, "default", text, NULL, ERR_INVALID);
 }
 
 static void what_is_not_there_is_refused_by_kind(void **state)
@@ -577,7 +579,7 @@ int main(void)
         SHOWN(a_default_fit_of_another_law_does_not_answer_for_a_law),
         SHOWN(a_preset_as_default_fit_is_a_choice_not_a_fallback),
         SHOWN(a_fit_is_named_by_id_and_a_preset_by_name),
-        SHOWN(a_fit_of_another_study_keeps_its_own_study),
+        SHOWN(a_fit_named_with_another_study_than_its_own_is_refused_naming_fit),
         SHOWN(what_is_not_there_is_refused_by_kind),
         SHOWN(a_fit_of_another_law_than_asked_for_is_refused_naming_law),
         SHOWN(a_fit_that_is_not_finished_cannot_answer),
