@@ -271,7 +271,7 @@ enum err_code predict_get(struct call *call)
     struct field_presence presence;
     struct model_choice choice;
     struct prediction prediction;
-    struct obs run;
+    struct obs run = {0};
     struct out out;
     enum err_code code;
 
@@ -279,10 +279,10 @@ enum err_code predict_get(struct call *call)
     answer_select(call, &out, query.fields, members);
     code = model_choose(call, &query.model, &choice);
     if (code == ERR_OK)
-        code = complete(&(struct site){.call = call}, &choice, &query.point, &run);
+        complete(&(struct site){.call = call}, &choice, &query.point, &run);
     if (call->err.code == ERR_OK)
-        code = predict_loss(&choice.model, &run, query.level, model_noise_log(&choice),
-                            &call->arena, &prediction, &call->err);
+        predict_loss(&choice.model, &run, query.level, model_noise_log(&choice), &call->arena,
+                     &prediction, &call->err);
     if (call->err.code != ERR_OK)
         return call->err.code;
     out_object_begin(&out, NULL);
