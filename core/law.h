@@ -105,6 +105,11 @@ struct law {
     void (*terms)(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi);
 
+    /* The losses of one x by many sets of coefficients at once, column by column: coefficient j of
+     * set i is columns[j·count + i]. False where one lies beyond what is computed fast; NULL for
+     * laws that have no need: law_losses takes them one by one. */
+    bool (*losses)(const double *columns, size_t count, const struct law_x *x, double *ret_loss);
+
     /* NULL for a law that cannot plan. */
     void (*slice)(const double *coefficients, double experts, double granularity,
                   struct law_slice *ret_slice);
@@ -127,6 +132,10 @@ double law_sum(const struct law *law, const double *coefficients, const struct l
 
 /* The predicted loss L̂, through the response. */
 double law_loss(const struct law *law, const double *coefficients, const struct law_x *x);
+
+/* The same for count sets of coefficients, which lie column by column. */
+void law_losses(const struct law *law, const double *columns, size_t count, const struct law_x *x,
+                double *ret_loss);
 
 /* ln L̂ (L̂ itself for LAW_IDENTITY_IS_SUM) and, unless NULL, its gradient. */
 double law_response(const struct law *law, const double *coefficients, const struct law_x *x,

@@ -68,6 +68,12 @@ static void terms(const double *coefficients, const struct law_x *x, size_t coun
     }
 }
 
+LANES_CLONES
+static bool losses(const double *columns, size_t count, const struct law_x *x, double *ret_loss)
+{
+    return joint_losses(columns, count, x, false, ret_loss);
+}
+
 static void slice(const double *coefficients, double experts, double granularity,
                   struct law_slice *ret_slice)
 {
@@ -95,5 +101,6 @@ const struct law law_joint = {
     .n_terms = JOINT_TERMS,
     .coefficients = joint_coefficients,
     .terms = terms,
+    .losses = losses,
     .slice = slice,
 };

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/lanes.h"
 #include "core/law_parts.h"
 
 enum joint_coefficient {
@@ -95,6 +96,67 @@ static inline struct law_slice joint_slice(const double *coefficients,
         .nu = k[JOINT_BETA] + k[JOINT_ZETA] * h,
         .c = k[JOINT_C],
     };
+}
+
+/* LANES losses, of `joint` or, with G, of `joint-granular`, by the coefficients k[j][lane]. Returns
+ * how many arguments lay beyond the ranges of lanes.h. See law_saturate for Ê. */
+LANES_INLINE uint64_t joint_lanes(double k[JOINT_GRANULAR_COEFFICIENTS][LANES],
+                                  const struct law_x *x, bool granular, double ret[LANES])
+{
+    const double more_experts = x->experts - 1, ln_n = x->ln_n_active, ln_d = x->ln_tokens;
+    const double ln_g = x->ln_granularity;
+    uint64_t beyond = 0;
+
+    for (int i = 0; i < LANES; i++) {
+        double start = k[JOINT_E_START][i], q = 1 / k[JOINT_E_MAX][i];
+        double more = more_experts * (1 - q * start);
+        double ratio = (start + more) / (1 + q * more), h = lanes_log(ratio);
+        double size = k[JOINT_DELTA][i] * h + (k[JOINT_ALPHA][i] + k[JOINT_GAMMA][i] * h) * ln_n;
+        double data = k[JOINT_OMEGA][i] * h + (k[JOINT_BETA][i] + k[JOINT_ZETA][i] * h) * ln_d;
+        double factor = 1;
+
+        beyond += lanes_beyond(size) + lanes_beyond(data) + lanes_beyond(ratio) +
+                  (lanes_bits(ratio) >> 63);
+        if (granular) {
+            double t = k[JOINT_KAPPA][i] * (h - lanes_log(start)), fine = -k[JOINT_PHI][i] * ln_g;
+
+            beyond += lanes_beyond(fine);
+            factor = (1 + t * lanes_exp(fine)) / (1 + t);
+        }
+        ret[i] = k[JOINT_A][i] * lanes_exp(size) * factor + k[JOINT_B][i] * lanes_exp(data) +
+                 k[JOINT_C][i];
+    }
+    return beyond;
+}
+
+/* law.losses of both laws. What is left of the last block repeats the first set. */
+LANES_INLINE bool joint_losses(const double *columns, size_t count, const struct law_x *x,
+                               bool granular, double *ret_loss)
+{
+    const size_t n = granular ? JOINT_GRANULAR_COEFFICIENTS : JOINT_COEFFICIENTS;
+    double k[JOINT_GRANULAR_COEFFICIENTS][LANES], loss[LANES];
+
+    for (size_t at = 0; at < count; at += LANES) {
+        size_t some = count - at < LANES ? count - at : LANES;
+
+        for (size_t j = 0; j < n; j++) {
+            const double *column = columns + j * count;
+
+            if (some == LANES) {
+                memcpy(k[j], column + at, sizeof k[j]); /* of a size known: a few moves */
+                continue;
+            }
+            for (size_t i = 0; i < LANES; i++)
+                k[j][i] = column[i < some ? at + i : 0];
+        }
+        if (joint_lanes(k, x, granular, loss) > 0)
+            return false;
+        if (some == LANES)
+            memcpy(ret_loss + at, loss, sizeof loss);
+        else
+            memcpy(ret_loss + at, loss, some * sizeof *loss);
+    }
+    return true;
 }
 
 #endif

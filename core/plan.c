@@ -207,10 +207,35 @@ static int by_loss(const void *a, const void *b)
     return (x->granularity > y->granularity) - (x->granularity < y->granularity);
 }
 
-/* The interval of one configuration; loss[] is scratch for the model's draws. One (N, D) is asked
- * of each draw once, so its terms are taken whole rather than through slices. */
-static void interval(const struct plan_model *model, double level, double *loss,
-                     struct plan_configuration *c)
+/* A model's draws column by column, and scratch for their losses. */
+struct draws {
+    const struct plan_model *model;
+    const double *columns;
+    double *loss;
+};
+
+static enum err_code draws_init(struct draws *draws, const struct plan_model *model,
+                                struct arena *arena, struct err *err)
+{
+    size_t n = model->law->n_coefficients, count = model->n_draws;
+    size_t room = model->draw_columns ? count : (n + 1) * count;
+    double *block = arena_alloc(arena, room * sizeof *block);
+
+    if (!block)
+        return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", count);
+    *draws = (struct draws){.model = model, .columns = model->draw_columns, .loss = block};
+    if (model->draw_columns)
+        return ERR_OK;
+    draws->columns = block + count;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < n; j++)
+            block[(j + 1) * count + i] = model->draws[i * n + j];
+    return ERR_OK;
+}
+
+/* The interval of one configuration. One (N, D) is asked of each draw once, so its terms are taken
+ * whole rather than through slices. */
+static void interval(struct draws *draws, double level, struct plan_configuration *c)
 {
     const struct obs obs = {
         .n_active = c->n_active,
@@ -221,9 +246,8 @@ static void interval(const struct plan_model *model, double level, double *loss,
     };
     const struct law_x x = law_x_from_obs(&obs);
 
-    for (size_t i = 0; i < model->n_draws; i++)
-        loss[i] = law_loss(model->law, model->draws + i * model->law->n_coefficients, &x);
-    plan_draws_quantiles(loss, model->n_draws, level, c->loss_interval);
+    law_losses(draws->model->law, draws->columns, draws->model->n_draws, &x, draws->loss);
+    plan_draws_quantiles(draws->loss, draws->model->n_draws, level, c->loss_interval);
 }
 
 /* The most that a near-optimal loss may be: within slack of the optimum's, or within its interval.
@@ -232,14 +256,14 @@ static enum err_code near_threshold(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
     struct plan_configuration *optimum = &work->answer.optimum;
-    double *loss;
+    struct draws draws;
 
     if (question->model.n_draws > 0 && isnan(optimum->loss_interval[1])) {
-        loss = arena_alloc(work->arena, question->model.n_draws * sizeof *loss);
-        if (!loss)
-            return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws",
-                           question->model.n_draws);
-        interval(&question->model, question->level, loss, optimum);
+        enum err_code code = draws_init(&draws, &question->model, work->arena, err);
+
+        if (code != ERR_OK)
+            return code;
+        interval(&draws, question->level, optimum);
     }
     work->answer.near_optimal_loss =
         fmax(optimum->loss * (1 + question->slack), optimum->loss_interval[1]);
@@ -359,28 +383,30 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     const struct plan_model *model = &question->model, *dense = dense_model(question);
     const struct plan_candidate *from = dense_candidate(work);
     struct plan_answer *answer = &work->answer;
-    size_t most = model->n_draws;
-    double *loss;
+    struct draws draws;
+    enum err_code code = ERR_OK;
 
-    if (answer->has_dense && dense->n_draws > most)
-        most = dense->n_draws;
-    if (most == 0)
-        return ERR_OK;
-    loss = arena_alloc(work->arena, most * sizeof *loss);
-    if (!loss)
-        return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", most);
-    for (size_t i = 0; i < answer->n_candidates; i++)
-        if (answer->candidates[i].feasible)
-            interval(model, question->level, loss, &answer->candidates[i].configuration);
-    if (work->best_candidate)
-        copy_interval(&work->best_candidate->configuration, &answer->optimum);
-    else
-        interval(model, question->level, loss, &answer->optimum);
-    if (answer->has_dense && from)
+    if (model->n_draws > 0) {
+        code = draws_init(&draws, model, work->arena, err);
+        if (code != ERR_OK)
+            return code;
+        for (size_t i = 0; i < answer->n_candidates; i++)
+            if (answer->candidates[i].feasible)
+                interval(&draws, question->level, &answer->candidates[i].configuration);
+        if (work->best_candidate)
+            copy_interval(&work->best_candidate->configuration, &answer->optimum);
+        else
+            interval(&draws, question->level, &answer->optimum);
+    }
+    if (answer->has_dense && from) {
         copy_interval(&from->configuration, &answer->dense);
-    else if (answer->has_dense)
-        interval(dense, question->level, loss, &answer->dense);
-    return ERR_OK;
+    } else if (answer->has_dense && dense->n_draws > 0) {
+        if (dense != model)
+            code = draws_init(&draws, dense, work->arena, err);
+        if (code == ERR_OK)
+            interval(&draws, question->level, &answer->dense);
+    }
+    return code;
 }
 
 enum err_code plan_solve(const struct plan_question *question, struct arena *arena,

@@ -46,6 +46,7 @@ struct plan_model {
     double fixed_experts;                       /* the only E the fit holds for, or 0 */
     size_t n_draws;                             /* 0: no intervals */
     const double *draws;                        /* n_draws × n_coefficients */
+    const double *draw_columns;                 /* the same transposed; NULL: not at hand */
 };
 
 enum plan_objective { PLAN_LEAST_LOSS, PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY };

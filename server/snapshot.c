@@ -133,6 +133,13 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id)
     return entry != NULL ? entry->law : NULL;
 }
 
+const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id)
+{
+    const struct entry *entry = find_entry(snapshot, id);
+
+    return entry != NULL ? entry->draw_columns : NULL;
+}
+
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
                                              const struct study *study, const struct law *law)
 {

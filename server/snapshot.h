@@ -42,6 +42,9 @@ const struct fit_record *snapshot_fit(const struct snapshot *snapshot, int64_t i
  * those coefficients (it was made by another version). */
 const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 
+/* A fit's draws column by column, as plan_model's draw_columns; NULL without draws. */
+const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id);
+
 /* The newest finished plain fit of a study of this snapshot, of a law unless NULL; NULL for none.
  */
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,

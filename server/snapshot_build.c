@@ -115,6 +115,23 @@ static const struct law *law_of(const struct fit_record *record)
     return law;
 }
 
+/* The draws column by column, which is how plans ask all of them at once. */
+static enum err_code fill_columns(struct entry *entry, struct err *err)
+{
+    const struct fit_record *record = &entry->record;
+    size_t n = record->n_coefficients, count = record->n_draws;
+
+    if (count == 0)
+        return ERR_OK;
+    entry->draw_columns = arena_alloc(&entry->arena, n * count * sizeof *entry->draw_columns);
+    if (entry->draw_columns == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < n; j++)
+            entry->draw_columns[j * count + i] = record->draws[i * n + j];
+    return ERR_OK;
+}
+
 /* Reads one fit; *ret stays NULL, without an error, when it is gone. */
 static enum err_code read_entry(struct store *store, int64_t id, struct entry **ret,
                                 struct err *err)
@@ -129,6 +146,8 @@ static enum err_code read_entry(struct store *store, int64_t id, struct entry **
     atomic_init(&entry->holders, 1);
     arena_init(&entry->arena, FIT_ARENA_BYTES);
     code = fit_read(store, id, &entry->arena, &entry->record, &gone);
+    if (code == ERR_OK)
+        code = fill_columns(entry, &gone);
     if (code == ERR_OK) {
         entry->law = law_of(&entry->record);
         *ret = entry;

@@ -14,6 +14,7 @@ struct entry {
     struct arena arena;
     struct fit_record record;
     const struct law *law; /* NULL when this program does not know it as it was fitted */
+    double *draw_columns;  /* the record's draws transposed, for plan_model; NULL without draws */
 };
 
 /* All studies, shared by every snapshot in between two changes of them. */

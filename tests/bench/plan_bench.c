@@ -68,18 +68,19 @@ static void print_row(const char *what, double *us, double goal_us)
 }
 
 /* Draws about the published coefficients, one percent apart. */
-static void make_draws(const struct preset *preset, size_t n, double *draws)
+static void make_draws(const struct preset *preset, size_t n, double *draws, double *columns)
 {
     struct rng rng = rng_stream(1, 0);
 
     for (size_t i = 0; i < DRAWS; i++)
         for (size_t k = 0; k < n; k++)
-            draws[i * n + k] = preset->coefficient[k] * (1 + 0.01 * rng_normal(&rng));
+            columns[k * DRAWS + i] = draws[i * n + k] =
+                preset->coefficient[k] * (1 + 0.01 * rng_normal(&rng));
 }
 
 static int bench_plan(const struct bench *bench)
 {
-    static double draws[DRAWS * LAW_MAX_COEFFICIENTS];
+    static double draws[DRAWS * LAW_MAX_COEFFICIENTS], columns[DRAWS * LAW_MAX_COEFFICIENTS];
     const struct preset *preset = preset_find(bench->preset);
     struct plan_question question = {
         .model = {.law = law_find(preset->law),
@@ -101,8 +102,9 @@ static int bench_plan(const struct bench *bench)
     double us[ROUNDS];
 
     if (bench->draws) {
-        make_draws(preset, question.model.law->n_coefficients, draws);
+        make_draws(preset, question.model.law->n_coefficients, draws, columns);
         question.model.draws = draws;
+        question.model.draw_columns = columns;
         question.model.n_draws = DRAWS;
     }
     question.limits.memory_bytes = bench->memory_bytes;
