@@ -6,6 +6,7 @@
 #include "server/handlers.h"
 #include "server/openapi.h"
 #include "server/problem.h"
+#include "server/warning.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
@@ -99,6 +100,26 @@ static void write_errors(struct out *out)
         out_printf(out, "<tr id=\"%s\"><td><code>%s</code><td>%d<td>%s\n",
                    err_name((enum err_code)code), err_name((enum err_code)code),
                    problem_status((enum err_code)code), err_title((enum err_code)code));
+    out_printf(out, "</table>\n");
+}
+
+static void write_warnings(struct out *out)
+{
+    out_printf(out,
+               "<h2 id=\"warnings\">Warnings</h2>\n<p>What stands in <code>warnings</code>: the "
+               "answer holds, with this to know. <code>code</code> is stable, "
+               "<code>detail</code> has the figures. A fit in the background that failed says "
+               "why by the codes of errors.</p>\n"
+               "<table><thead><tr><th>code<th>meaning<th>what to do<th>of<tbody>\n");
+    for (size_t i = 0; i < warning_count(); i++) {
+        const struct warning *warning = warning_at(i);
+
+        out_printf(out, "<tr id=\"w-%s\"><td><code>%s</code><td>", warning->code, warning->code);
+        write_text(out, warning->meaning);
+        out_printf(out, "<td>");
+        write_text(out, warning->remedy);
+        out_printf(out, "<td>%s\n", warning->of);
+    }
     out_printf(out, "</table>\n</html>\n");
 }
 
@@ -117,6 +138,7 @@ enum err_code docs_read(struct call *call)
     for (size_t i = 0; i < route_count(); i++)
         write_route(&out, route_at(i));
     write_errors(&out);
+    write_warnings(&out);
     reply_header(call, "Content-Security-Policy", policy);
     return answer_text(call, 200, &out, "text/html; charset=utf-8");
 }

@@ -52,6 +52,7 @@ class Checked(Daemon):
     """request() as Daemon's, with every reply checked. free() is the unchecked one."""
 
     document = None
+    codes = frozenset()  # that /docs lists for `warnings` and errors
 
     def free(self, *args, **more):
         return super().request(*args, **more)
@@ -59,11 +60,14 @@ class Checked(Daemon):
     def start(self):
         super().start()
         self.document = Document(super().request('GET', '/openapi.json').json)
+        page = super().request('GET', '/docs').body.decode()
+        self.codes = frozenset(re.findall('<tr id="(?:w-)?([a-z_]+)">', page))
 
     def request(self, method, path, body=None, headers=None, timeout=60):
         answer = super().request(method, path, body, headers, timeout)
         if self.document is not None:
             check(self.document, method, path, body, answer)
+            check_warnings(self.codes, path, answer)
         return answer
 
 
@@ -126,6 +130,15 @@ def check_body(document, schema, answer, where):
 
 def refuse_constant(name):
     raise ValueError(f'{name} is not JSON')
+
+
+def check_warnings(codes, path, answer):
+    """Every code of a warning is one that /docs explains."""
+    if answer.headers.get('content-type') != 'application/json' or not answer.body:
+        return
+    value = answer.json
+    for warning in value.get('warnings') or [] if isinstance(value, dict) else []:
+        assert warning['code'] in codes, f'{path}: {warning} is not in /docs'
 
 
 def check_problem(answer, where):

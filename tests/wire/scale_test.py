@@ -24,7 +24,7 @@ def runs(count):
     return ('\n'.join(lines) + '\n').encode()
 
 
-daemon = Checked('--max-answer-bytes', '300000', '--max-fit-bytes', str(RUNS * BYTES_PER_RUN))
+daemon = Checked('--max-answer-bytes', '2000000', '--max-fit-bytes', str(RUNS * BYTES_PER_RUN))
 BODY = runs(RUNS)
 posted = daemon.request('POST', '/v1/experiments', BODY, {'Content-Type': 'text/csv'})
 assert posted.status == 201, posted
@@ -44,7 +44,7 @@ def twenty_thousand_runs_fit_in_so_many_bytes_each():
 
 @tap.test
 def more_than_is_allowed_is_refused_by_name_and_fewer_runs_are_fitted():
-    tight = Checked('--max-answer-bytes', '300000', '--max-fit-bytes', str(RUNS * 200))
+    tight = Checked('--max-answer-bytes', '2000000', '--max-fit-bytes', str(RUNS * 200))
     try:
         posted = tight.request('POST', '/v1/experiments', BODY, {'Content-Type': 'text/csv'})
         assert posted.status == 201, posted

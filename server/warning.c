@@ -1,0 +1,108 @@
+#include "server/warning.h"
+
+#include <assert.h>
+
+static const struct warning warnings[] = {
+    /* Of fits: the runs */
+    {"too_few_configurations", "fits",
+     "Fewer than two different configurations (N, D, E, G) for each free coefficient: errors and "
+     "intervals are rough",
+     "Make runs at other configurations, not repeats; or hold coefficients by fixed or prior"},
+    {"never_varied", "fits",
+     "A variable the law reads has one value in all runs: what the fit says of others comes from "
+     "fixed coefficients",
+     "Vary it, or ask at that value only"},
+    {"collinear_n_d", "fits",
+     "Parameters and tokens nearly move together (as at 20 tokens per parameter throughout), so "
+     "their effects are hard to tell apart",
+     "Add runs at other tokens per parameter"},
+    {"weights_concentrated", "fits", "The weights make the runs count like few of them",
+     "Look at the largest weights; effective weights stand in /residuals"},
+    {"extreme_values", "fits",
+     "A variable or the loss spans what no measurement does: a slip of units",
+     "Correct or exclude the runs at the ends"},
+    {"outliers", "fits",
+     "Runs lie more than 3.5 robust standard deviations off the fit; they count little and are "
+     "never dropped",
+     "See outlier and effective_weight in /residuals; exclude what failed"},
+    {"lack_of_fit", "fits",
+     "The law misses by more than repeated runs differ: it does not describe these runs fully",
+     "Try another law (POST /v1/compare), or fit fewer kinds of runs at once by where"},
+    {"replicate_noise", "fits",
+     "Repeated runs differ by more than the fit misses: intervals are too narrow",
+     "Check that the repeats are the same run; vary seeds in other runs as well"},
+    /* Of fits: the coefficients */
+    {"pinned", "fits",
+     "E_start or E_max is held at the published value, for the runs hold fewer than four values "
+     "of experts",
+     "Vary experts, or name it in free"},
+    {"at_bound", "fits, profiles",
+     "A coefficient ended at its bound, or its interval does: the runs would have it beyond, or do "
+     "not exclude it",
+     "Read its value as a limit; fix it, or add runs that determine it"},
+    {"not_determined", "fits, profiles",
+     "A coefficient has no influence on the fitted losses, or the runs do not limit it",
+     "Fix it, or fit a smaller law"},
+    {"ill_conditioned", "fits",
+     "Some combination of coefficients is hardly determined: single values are not to be relied "
+     "on, predictions among the runs are",
+     "Fix or constrain a coefficient, or vary the runs more"},
+    /* Of fits: the search */
+    {"starts_disagree", "fits",
+     "Only one search reached the best objective: there may be a better one",
+     "Raise starts, and see whether the answer stays"},
+    {"not_converged", "fits", "The fit was still improving when it stopped",
+     "Treat it as unfinished; look at extreme values and outliers first"},
+    {"better_objective", "profiles", "A refit of the profile came below the fit's own objective",
+     "Fit again with more starts"},
+    /* Of fits: the hold-out */
+    {"holdout_empty", "fits", "No run is dear enough to be held out", "Lower min_flops"},
+    {"holdout_failed", "fits", "The runs below those held out cannot be fitted alone",
+     "Hold out fewer"},
+    /* Of comparisons */
+    {"not_ranked", "comparisons", "A law has too many coefficients for its AICc on so few runs",
+     "Add runs, or fix coefficients"},
+    {"nothing_to_rank", "comparisons", "Fewer than two laws could be compared",
+     "See each law's error"},
+    /* Of answers */
+    {"published_coefficients", "answers",
+     "The study has no fit of its own for this: the answer comes from a preset, measured on other "
+     "data with another tokenizer",
+     "Compare optima and ratios, never losses; POST /v1/fits for coefficients of your own"},
+    {"published", "presets", "The coefficients are a paper's: source, and what to know of them",
+     "Cite the source; mind the ranges"},
+    {"composed", "presets, answers",
+     "The law was composed of published ones; no paper published it",
+     "Fit it to runs in which both experts and granularity vary"},
+    {"no_interval", "presets, answers, profiles",
+     "Intervals are null: no draws, no published errors, or none that say how coefficients vary "
+     "together",
+     "Fit with bootstrap"},
+    {"shape_assumed", "fits, answers",
+     "From N_act to d_model, N_total and memory the law's own architecture is taken; the detail "
+     "says how far its N_total is from the runs'",
+     "Say by shape how your models are built"},
+    {"no_dense", "plans", "The fit holds for one E: there is no dense model to compare with",
+     "Fit a law that reads experts to runs that have E = 1"},
+    {"ill_signed", "plans",
+     "By these coefficients more parameters or tokens do not lower the loss somewhere",
+     "Mistrust the plan; look at the fit's warnings"},
+    {"not_read", "predictions", "A value was given that the law does not read: it changed nothing",
+     "Leave it out, or choose a law that reads it"},
+    /* Of runs */
+    {"looks_like_a_slip", "runs", "A value is stored, but looks like a slip of units",
+     "Correct it by PATCH, or leave it"},
+    {"more_warnings", "runs", "Further warnings were left out",
+     "Post fewer runs at once to see all"},
+};
+
+size_t warning_count(void)
+{
+    return sizeof warnings / sizeof *warnings;
+}
+
+const struct warning *warning_at(size_t index)
+{
+    assert(index < warning_count());
+    return &warnings[index];
+}

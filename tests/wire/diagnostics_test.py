@@ -1,0 +1,328 @@
+#!/usr/bin/python3
+"""What fits say about themselves: every warning, provoked; studies nobody could fit, by name."""
+import html
+import math
+import random
+import re
+import time
+
+from checked import Checked
+import tap
+
+B = {'E_inf': 1.8, 'A': 480.0, 'B': 2000.0, 'alpha': 0.348, 'beta': 0.366}
+J = {'a': 35.91, 'alpha': -0.1889, 'delta': -0.2285, 'gamma': 0.0098, 'b': 35.98, 'beta': -0.1775,
+     'omega': 0.5529, 'zeta': -0.0259, 'E_start': 2.0732, 'E_max': 290.4521, 'c': 1.3637}
+LAWS = ('chinchilla', 'joint', 'joint-granular', 'fine-grained', 'routed', 'sparsity')
+REFUSALS = {'too_few_experiments', 'not_identifiable'}
+HANG_S = 60
+daemon = Checked()
+studies = 0
+
+
+def chinchilla(n, d, c=B):
+    return c['E_inf'] + c['A'] / n ** c['alpha'] + c['B'] / d ** c['beta']
+
+
+def joint(n, d, e, c=J):
+    inverse = 1 / (e - 1 + 1 / (1 / c['E_start'] - 1 / c['E_max'])) + 1 / c['E_max']
+    ln = -math.log(inverse)
+    return math.exp(c['delta'] * ln) * c['a'] * n ** (c['alpha'] + c['gamma'] * ln) + \
+        math.exp(c['omega'] * ln) * c['b'] * d ** (c['beta'] + c['zeta'] * ln) + c['c']
+
+
+def design(count, seed=1, experts=(1, 2, 4, 8, 16, 32)):
+    """(n, d, e), log-uniform."""
+    chance = random.Random(seed)
+    return [(math.exp(chance.uniform(math.log(5e7), math.log(3e9))),
+             math.exp(chance.uniform(math.log(1e9), math.log(1e11))),
+             chance.choice(experts)) for _ in range(count)]
+
+
+def dense(count=40, noise=0.005, seed=1, law=B):
+    chance = random.Random(seed + 100)
+    return [{'n_active': n, 'tokens': d, 'n_total': n,
+             'loss': chinchilla(n, d, law) * math.exp(chance.gauss(0, noise))}
+            for n, d, _ in design(count, seed)]
+
+
+def sparse(count=80, noise=0.005, seed=1, law=J, experts=(1, 2, 4, 8, 16, 32)):
+    chance = random.Random(seed + 200)
+    return [{'n_active': n, 'tokens': d, 'experts': e, 'n_total': n * (1 + 0.6 * (e - 1)),
+             'loss': joint(n, d, e, law) * math.exp(chance.gauss(0, noise))}
+            for n, d, e in design(count, seed, experts)]
+
+
+def study(rows):
+    """A fresh study of these runs; repeats are runs of their own."""
+    global studies
+    studies += 1
+    name = f's{studies}'
+    assert daemon.request('PUT', f'/v1/studies/{name}', {}).status == 201
+    rows = [{'name': f'run-{i}', **row} for i, row in enumerate(rows)]
+    posted = daemon.post(f'/v1/experiments?study={name}', rows)
+    assert posted.status == 201, posted
+    return name
+
+
+def numbers(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [n for item in value for n in numbers(item)]
+    return [value] if isinstance(value, float) else []
+
+
+def fit(name, law='chinchilla', **more):
+    """A fit that ended in time, without a number that is none: 201, or a refusal that says why."""
+    began = time.monotonic()
+    answer = daemon.post('/v1/fits', {'study': name, 'law': law, **more}, timeout=HANG_S)
+    assert time.monotonic() - began < HANG_S
+    if answer.status == 201:
+        assert all(math.isfinite(n) for n in numbers(answer.json)), answer
+        assert answer.json['objective'] >= 0
+    else:
+        assert answer.status == 422 and answer.json['code'] in REFUSALS, answer
+        assert len(answer.json['detail']) > 20, answer
+    return answer.json
+
+
+def codes(made):
+    assert 'warnings' in made, made
+    return {w['code'] for w in made['warnings']}
+
+
+def warned(made, code):
+    assert code in codes(made), (code, made)
+    detail = next(w['detail'] for w in made['warnings'] if w['code'] == code)
+    assert len(detail) > 40 and not re.search(r'\bnan\b|(?<!\w)inf\b', detail), detail
+    provoked.add(code)
+
+
+provoked = set()
+
+
+@tap.test
+def too_few_configurations():
+    warned(fit(study(dense(8))), 'too_few_configurations')
+    assert 'too_few_configurations' not in codes(fit(study(dense(40))))
+
+
+@tap.test
+def a_variable_that_never_varied_is_refused_with_the_cure_and_the_cure_is_warned_of():
+    rows = [{**row, 'tokens': 2e10, 'loss': chinchilla(row['n_active'], 2e10)} for row in dense(30)]
+    name = study(rows)
+    refused = fit(name)
+    assert refused['code'] == 'not_identifiable'
+    cure = {e['pointer'].rsplit('/', 1)[1]: None for e in refused['errors']}
+    assert set(cure) == {'B', 'beta'}, refused
+    warned(fit(name, fixed={'B': 0, 'beta': 0}), 'never_varied')
+
+
+@tap.test
+def parameters_and_tokens_that_move_together():
+    chance = random.Random(3)
+    rows = []
+    for n, _, _ in design(40):
+        d = 20 * n * math.exp(chance.gauss(0, 0.05))
+        rows.append({'n_active': n, 'tokens': d, 'loss': chinchilla(n, d)})
+    warned(fit(study(rows)), 'collinear_n_d')
+
+
+@tap.test
+def a_coefficient_at_its_bound():
+    made = fit(study(dense(60, noise=0.05, law={**B, 'E_inf': -0.3}, seed=5)))
+    assert made['coefficients']['E_inf'] == 0
+    warned(made, 'at_bound')
+
+
+@tap.test
+def pins_are_told_and_undone_by_free():
+    name = study(sparse(experts=(1, 4, 16)))
+    warned(fit(name, 'joint'), 'pinned')
+    assert 'pinned' not in codes(fit(study(sparse()), 'joint'))
+
+
+@tap.test
+def weights_on_few_runs():
+    rows = [{**row, 'weight': 1000 if i < 5 else 1} for i, row in enumerate(dense(60))]
+    warned(fit(study(rows)), 'weights_concentrated')
+
+
+@tap.test
+def repeats_that_differ_more_than_the_fit_misses():
+    chance = random.Random(6)
+    rows = []
+    for row in dense(30, noise=0):
+        for sign in (1, -1):
+            rows.append({**row, 'loss': row['loss'] * math.exp(sign * 0.02 * (1 + chance.random()))})
+    warned(fit(study(rows), loss='squared'), 'replicate_noise')
+
+
+@tap.test
+def a_law_that_misses_by_more_than_repeats_differ():
+    chance = random.Random(7)
+    rows = []
+    for i, row in enumerate(dense(30, noise=0)):
+        wrong = 1 + 0.03 * math.sin(7 * math.log(row['tokens']))
+        for _ in range(3):
+            rows.append({**row, 'loss': row['loss'] * wrong * math.exp(chance.gauss(0, 0.001))})
+    warned(fit(study(rows), loss='squared'), 'lack_of_fit')
+
+
+@tap.test
+def outliers_are_told_and_flagged_and_count_little():
+    rows = dense(60)
+    rows[7]['loss'] *= 3
+    name = study(rows)
+    made = fit(name)
+    warned(made, 'outliers')
+    shown = daemon.get(f'/v1/fits/{made["id"]}/residuals').json['items']
+    assert shown[7]['outlier'] and sum(r['outlier'] for r in shown) <= 3, shown
+    others = sorted(r['effective_weight'] for r in shown)
+    assert shown[7]['effective_weight'] == others[0]
+    assert abs(made['coefficients']['alpha'] / fit(study(dense(60)))['coefficients']['alpha'] - 1) < 0.1
+
+
+@tap.test
+def a_slip_of_units():
+    rows = dense(40)
+    rows[3]['tokens'] *= 1e12
+    warned(fit(study(rows)), 'extreme_values')
+
+
+@tap.test
+def what_the_runs_hardly_determine():
+    narrow = [{'n_active': n, 'tokens': d, 'loss': chinchilla(n, d)}
+              for n, d in [(1e9 * (1 + i * 1e-4), 2e10 * (1 + j * 1e-4))
+                           for i in range(6) for j in range(6)]]
+    warned(fit(study(narrow)), 'ill_conditioned')
+
+
+@tap.test
+def hold_outs_that_hold_nothing_or_leave_too_little():
+    name = study(dense(40))
+    warned(fit(name, holdout={'min_flops': 1e30}), 'holdout_empty')
+    warned(fit(name, holdout={'fraction': 0.9}), 'holdout_failed')
+
+
+@tap.test
+def a_run_by_itself_does_not_pass_for_a_fit():
+    for rows in (dense(1), dense(2)):
+        for law in LAWS:
+            assert fit(study(rows), law)['code'] in REFUSALS
+
+
+@tap.test
+def runs_that_are_all_equal():
+    for law in LAWS:
+        assert fit(study(sparse(1) * 30), law)['code'] in REFUSALS, law
+
+
+@tap.test
+def one_n_only():
+    rows = [{**r, 'n_active': 1e9, 'n_total': 1e9 * r['experts'],
+             'loss': joint(1e9, r['tokens'], r['experts'])} for r in sparse()]
+    for law in ('chinchilla', 'joint'):
+        refused = fit(study(rows), law)
+        assert refused['code'] == 'not_identifiable', refused
+        assert any(e['pointer'] in ('/fixed/alpha', '/fixed/A') for e in refused['errors']), refused
+
+
+@tap.test
+def one_e_only():
+    refused = fit(study(sparse(experts=(8,))), 'joint')
+    assert refused['code'] == 'not_identifiable'
+    assert {e['pointer'] for e in refused['errors']} >= {'/fixed/delta', '/fixed/omega'}, refused
+
+
+@tap.test
+def tokens_fixed():
+    rows = [{**r, 'tokens': 2e10, 'loss': joint(r['n_active'], 2e10, r['experts'])} for r in sparse()]
+    for law in ('joint', 'chinchilla', 'sparsity'):
+        assert fit(study(rows), law)['code'] == 'not_identifiable', law
+    assert fit(study(rows), 'routed')['status'] == 'finished'
+
+
+@tap.test
+def tokens_twenty_times_the_parameters():
+    rows = [{'n_active': n, 'tokens': 20 * n, 'loss': chinchilla(n, 20 * n)}
+            for n, _, _ in design(40)]
+    refused = fit(study(rows))
+    assert refused['code'] == 'not_identifiable' and refused['errors'], refused
+
+
+@tap.test
+def losses_below_any_floor():
+    rows = [{**row, 'loss': 1e-3 * row['loss'] * (1e9 / row['n_active']) ** 2} for row in dense()]
+    for law in ('chinchilla', 'joint'):
+        made = fit(study(rows), law, **({'free': []} if law == 'joint' else {}))
+        assert made.get('code') in REFUSALS or codes(made) & {'at_bound', 'lack_of_fit', 'outliers',
+                                                              'not_determined'}, made
+
+
+@tap.test
+def duplicated_rows_are_one_configuration():
+    made = fit(study(dense(9) * 6))
+    warned(made, 'too_few_configurations')
+    assert made['points'] == 54
+
+
+@tap.test
+def a_floor_of_zero():
+    made = fit(study(dense(80, law={**B, 'E_inf': 0.0}, noise=0.002, seed=8)))
+    assert 0 <= made['coefficients']['E_inf'] < 0.5, made['coefficients']
+
+
+@tap.test
+def an_e_max_without_a_finite_optimum():
+    daemon.load_sample()
+    made = fit('marin-moe', 'joint', free=['E_start', 'E_max'])
+    assert codes(made) & {'at_bound', 'ill_conditioned', 'starts_disagree', 'not_determined'}, made
+    assert codes(fit('marin-moe', 'joint')) >= {'pinned'}
+
+
+@tap.test
+def the_ends_of_the_doubles():
+    for value in (1e-300, 1e300):
+        for member in ('n_active', 'tokens', 'loss'):
+            rows = sparse(40)
+            rows[5][member] = value
+            if member == 'n_active':
+                rows[5].pop('n_total')
+            name = study(rows)
+            for law in ('chinchilla', 'joint'):
+                made = fit(name, law)
+                if 'code' not in made:
+                    warned(made, 'extreme_values')
+            scaled = study([{**{k: v for k, v in r.items() if k != 'n_total'}, member: value}
+                            for r in sparse(40)])
+            fit(scaled)
+
+
+@tap.test
+def starts_that_disagree():
+    """Losses that follow no law have many optima."""
+    chance = random.Random(11)
+    for attempt in range(12):
+        rows = [{**row, 'loss': 1 + 9 * chance.random()} for row in sparse(60, seed=attempt)]
+        made = fit(study(rows), 'joint', starts=8, seed=attempt, free=['E_start', 'E_max'])
+        if 'code' not in made and 'starts_disagree' in codes(made):
+            warned(made, 'starts_disagree')
+            return
+    raise AssertionError('every attempt agreed')
+
+
+@tap.test
+def every_warning_of_a_fit_is_documented_with_what_to_do():
+    page = daemon.get('/docs').body.decode()
+    rows = dict(re.findall(r'<tr id="w-([a-z_]+)"><td><code>\1</code><td>(.*)', page))
+    assert provoked >= {'too_few_configurations', 'never_varied', 'collinear_n_d', 'at_bound',
+                        'ill_conditioned', 'weights_concentrated', 'replicate_noise', 'outliers',
+                        'extreme_values', 'lack_of_fit', 'pinned'}, provoked
+    assert provoked <= set(rows), provoked - set(rows)
+    for code, text in rows.items():
+        meaning, remedy, _ = html.unescape(text).split('<td>')
+        assert len(meaning) > 20 and len(remedy) > 10, code
+
+
+tap.main(daemon.close)
