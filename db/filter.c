@@ -14,7 +14,7 @@ static const struct row {
     unsigned bit; /* of experiment_field where only `present` says that it is there; else 0 */
 } rows[] = {
 #define AT(member) offsetof(struct experiment, member)
-    {{"id", FILTER_NUMBER}, STORED_INT64, AT(id), 0},
+    {{"id", FILTER_INTEGER}, STORED_INT64, AT(id), 0},
     {{"name", FILTER_TEXT}, STORED_TEXT, AT(name), 0},
     {{"n_active", FILTER_NUMBER}, STORED_DOUBLE, AT(obs.n_active), 0},
     {{"n_total", FILTER_NUMBER}, STORED_DOUBLE, AT(obs.n_total), 0},
@@ -25,8 +25,8 @@ static const struct row {
     {{"train_flops", FILTER_NUMBER}, STORED_DOUBLE, AT(obs.train_flops), 0},
     {{"weight", FILTER_NUMBER}, STORED_DOUBLE, AT(obs.weight), 0},
     {{"loss_stderr", FILTER_NUMBER}, STORED_DOUBLE, AT(loss_stderr), 0},
-    {{"seed", FILTER_NUMBER}, STORED_INT64, AT(seed), EXPERIMENT_SEED},
-    {{"step", FILTER_NUMBER}, STORED_INT64, AT(step), EXPERIMENT_STEP},
+    {{"seed", FILTER_INTEGER}, STORED_INT64, AT(seed), EXPERIMENT_SEED},
+    {{"step", FILTER_INTEGER}, STORED_INT64, AT(step), EXPERIMENT_STEP},
     {{"final", FILTER_BOOL}, STORED_BOOL, AT(final), 0},
     {{"url", FILTER_TEXT}, STORED_TEXT, AT(url), 0},
     {{"excluded", FILTER_BOOL}, STORED_BOOL, AT(excluded), 0},

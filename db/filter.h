@@ -11,7 +11,7 @@
 
 enum { FILTER_TERMS_MAX = 32, FILTER_VALUES_MAX = 100 };
 
-enum filter_kind { FILTER_NUMBER, FILTER_TEXT, FILTER_BOOL, FILTER_TIME };
+enum filter_kind { FILTER_NUMBER, FILTER_INTEGER, FILTER_TEXT, FILTER_BOOL, FILTER_TIME };
 
 /* The filterable fields, one row each: name and kind. Texts and bools take no MIN and MAX. */
 struct filter_field {
@@ -26,7 +26,7 @@ struct filter_term {
     const char *tag; /* its name, when field is -1 */
     enum { FILTER_ONE_OF, FILTER_MIN, FILTER_MAX } op;
     size_t n_values;          /* 1 for MIN and MAX */
-    const double *numbers;    /* FILTER_NUMBER; bools as 0/1; times in microseconds */
+    const double *numbers;    /* numbers; bools as 0/1; times in microseconds */
     const char *const *texts; /* FILTER_TEXT and tags */
 };
 

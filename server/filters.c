@@ -18,7 +18,7 @@ static const struct {
 
 static bool has_order(enum filter_kind kind)
 {
-    return kind == FILTER_NUMBER || kind == FILTER_TIME;
+    return kind == FILTER_NUMBER || kind == FILTER_INTEGER || kind == FILTER_TIME;
 }
 
 /* Finds the field and operation a name means; false when it means none. */
@@ -96,6 +96,7 @@ static void *make_room(struct filter_term *term, size_t count, const struct fiel
 /* The field table's row that reads one value of each kind. */
 static const struct field value_fields[] = {
     [FILTER_NUMBER] = {.name = "value", .kind = FIELD_COUNT, .min = -INFINITY, .max = INFINITY},
+    [FILTER_INTEGER] = {.name = "value", .kind = FIELD_COUNT, .min = -INFINITY, .max = INFINITY},
     [FILTER_TEXT] = {.name = "value", .kind = FIELD_TEXT, .max = TEXT_MAX_BYTES},
     [FILTER_BOOL] = {.name = "value", .kind = FIELD_BOOL},
     [FILTER_TIME] = {.name = "value", .kind = FIELD_TIME},
@@ -109,9 +110,15 @@ union value {
     int64_t time_us;
 };
 
-static void store_value(enum filter_kind kind, const union value *value, void *values, size_t index)
+static enum err_code store_value(enum filter_kind kind, const union value *value, void *values,
+                                 size_t index, const struct field_site *site)
 {
     switch (kind) {
+    case FILTER_INTEGER: /* decoded as a count, for its suffixes */
+        if (value->number != trunc(value->number))
+            return field_fault(site, "must be a whole number");
+        ((double *)values)[index] = value->number;
+        break;
     case FILTER_NUMBER:
         ((double *)values)[index] = value->number;
         break;
@@ -125,6 +132,7 @@ static void store_value(enum filter_kind kind, const union value *value, void *v
         ((double *)values)[index] = (double)value->time_us;
         break;
     }
+    return ERR_OK;
 }
 
 static enum err_code put_text(enum filter_kind kind, const char *text, void *values, size_t index,
@@ -133,9 +141,7 @@ static enum err_code put_text(enum filter_kind kind, const char *text, void *val
     union value value;
     enum err_code code =
         field_put_text(&value_fields[kind], text, strlen(text), true, &value, site);
-    if (code == ERR_OK)
-        store_value(kind, &value, values, index);
-    return code;
+    return code == ERR_OK ? store_value(kind, &value, values, index, site) : code;
 }
 
 static enum err_code put_json(enum filter_kind kind, const struct json *json, void *values,
@@ -143,9 +149,7 @@ static enum err_code put_json(enum filter_kind kind, const struct json *json, vo
 {
     union value value;
     enum err_code code = field_put_json(&value_fields[kind], json, &value, site);
-    if (code == ERR_OK)
-        store_value(kind, &value, values, index);
-    return code;
+    return code == ERR_OK ? store_value(kind, &value, values, index, site) : code;
 }
 
 /* Cuts the next of the values off *at, in place; NULL after the last. */
@@ -268,6 +272,7 @@ static void write_value(struct out *out, const char *name, const struct filter_t
 {
     switch (term_kind(term)) {
     case FILTER_NUMBER:
+    case FILTER_INTEGER:
         out_number(out, name, term->numbers[index]);
         break;
     case FILTER_TEXT:

@@ -101,9 +101,11 @@ static void write_query_parameters(struct out *out, const struct route *route)
     out_text(out, "name", "filters");
     out_text(out, "in", "query");
     out_bool(out, "required", false);
-    out_text(out, "description",
-             "Each filter is a parameter of its own; several values are separated by commas: "
-             "tag.router=S-Base,Dense&experts_min=2. Numbers take the suffixes K, M, B and T.");
+    out_text(
+        out, "description",
+        "Each filter is a parameter of its own; several values are separated by commas: "
+        "tag.router=S-Base,Dense&experts_min=2. A comma within a value is written \\, and a "
+        "backslash before a comma or another one \\\\. Numbers take the suffixes K, M, B and T.");
     out_text(out, "style", "form");
     out_bool(out, "explode", true);
     openapi_write_reference(out, "schema", "schemas", "Where");

@@ -228,6 +228,7 @@ static void write_filter_values(struct out *out, const char *name, const char *t
 static void write_where(struct out *out)
 {
     static const char *const types[] = {[FILTER_NUMBER] = "number",
+                                        [FILTER_INTEGER] = "integer",
                                         [FILTER_TEXT] = "string",
                                         [FILTER_BOOL] = "boolean",
                                         [FILTER_TIME] = "string"};
@@ -245,7 +246,7 @@ static void write_where(struct out *out)
         for (int end = 0; end < 2; end++) {
             char name[NAME_BYTES];
 
-            if (field->kind != FILTER_NUMBER && field->kind != FILTER_TIME)
+            if (field->kind == FILTER_TEXT || field->kind == FILTER_BOOL)
                 continue;
             snprintf(name, sizeof name, "%s_%s", field->name, end == 0 ? "min" : "max");
             out_object_begin(out, name);

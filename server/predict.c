@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/answer.h"
@@ -169,6 +170,7 @@ static enum err_code complete(const struct site *site, const struct model_choice
     bool reads_total = law_reads(choice->law, LAW_N_TOTAL);
     double fixed = model->fixed_experts;
     enum err_code code = ERR_OK;
+    char detail[100];
     struct obs run = {
         .n_active = point->n_active,
         .n_total = point->n_total,
@@ -184,8 +186,11 @@ static enum err_code complete(const struct site *site, const struct model_choice
         code = fault(site, ERR_INVALID, "tokens", "is required");
     if (run.n_total < run.n_active)
         code = fault(site, ERR_INVALID, "n_total", "must not be below n_active");
-    if (code == ERR_OK && fixed > 0 && run.experts != fixed)
-        code = fault(site, ERR_UNSUPPORTED, "experts", "the fit holds for another E only");
+    if (code == ERR_OK && fixed > 0 && run.experts != fixed) {
+        snprintf(detail, sizeof detail, "the fit holds for E = %.6g only, not %.6g", fixed,
+                 run.experts);
+        code = fault(site, ERR_UNSUPPORTED, "experts", detail);
+    }
     if (code == ERR_OK && reads_total && isnan(run.n_total))
         run.n_total = shape_n_total(
             &model->shape, shape_d_from_n_active(&model->shape, run.n_active), run.experts);

@@ -1,6 +1,7 @@
 #include "server/question.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,24 @@ static void use_shape(const char *name, struct model_choice *choice)
     choice->dense.shape = choice->model.shape;
 }
 
+/* A fit that cannot plan and that nobody named: the study's default_fit, or its newest. Who names
+ * it hears of it from the planner. */
+static enum err_code check_default(struct call *call, const struct model_query *query,
+                                   const struct model_choice *choice)
+{
+    char name[24];
+
+    if (choice->law->slice != NULL || query->fit != NULL || query->law != NULL)
+        return ERR_OK;
+    if (choice->record != NULL)
+        snprintf(name, sizeof name, "%lld", (long long)choice->record->id);
+    return err_add(&call->err, ERR_UNSUPPORTED, ERR_AT_PARAMETER, "fit", 0,
+                   "fit %s answers for study '%s' when none is named, but its law '%s' holds for "
+                   "one number of tokens and cannot plan: pass law or fit",
+                   choice->record != NULL ? name : choice->preset->id, choice->study->id,
+                   choice->law->name);
+}
+
 enum err_code question_make(struct call *call, struct question_query *query,
                             struct model_choice *ret_choice, struct plan_question *ret_question)
 {
@@ -169,6 +188,8 @@ enum err_code question_make(struct call *call, struct question_query *query,
     check(call, query);
     model_choose(call, &query->model, ret_choice);
     code = call->err.code;
+    if (code == ERR_OK)
+        code = check_default(call, &query->model, ret_choice);
     if (code == ERR_OK)
         code = fill_list(call, &query->experts, ret_choice, default_experts);
     if (code == ERR_OK)

@@ -22,7 +22,8 @@ static bool gzip_applies(const struct call *call)
     return reply->stream != NULL || reply->gzip != NULL || reply->length >= GZIP_MIN_BYTES;
 }
 
-/* The negotiations this resource takes part in, whichever way they went. */
+/* The negotiations this resource takes part in, whichever way they went: what is read may be large
+ * enough to be compressed another time. */
 static const char *vary(const struct call *call, bool compresses)
 {
     bool forms = call->route != NULL && call->route->reply_types != NULL;
@@ -34,8 +35,8 @@ static const char *vary(const struct call *call, bool compresses)
     return forms ? "Accept, Accept-Encoding" : compresses ? "Accept-Encoding" : NULL;
 }
 
-/* The tag of what would be sent, in the arena; NULL when memory is short. */
-static const char *make_tag(struct call *call, bool zipped)
+/* The tag of the body as it is, in the arena; NULL when memory is short. */
+static char *make_tag(struct call *call)
 {
     const struct reply *reply = &call->reply;
     char *tag = arena_alloc(&call->arena, ETAG_BYTES);
@@ -46,28 +47,27 @@ static const char *make_tag(struct call *call, bool zipped)
         memcpy(tag, reply->etag, strlen(reply->etag) + 1);
     else
         etag_write(reply->body, reply->length, tag);
-    if (zipped)
-        etag_of_gzip(tag, tag);
     return tag;
 }
 
-static void compress(struct call *call)
+/* False where that makes it no smaller, or memory is short: then it is sent as it is. */
+static bool compress(struct call *call)
 {
     struct reply *reply = &call->reply;
     struct reply_stream *stream;
 
     if (reply->stream != NULL) {
         stream = gzip_stream(reply->stream, &call->arena);
-        if (stream == NULL)
-            return;
-        reply->stream = stream;
-    } else if (reply->gzip != NULL) {
+        if (stream != NULL)
+            reply->stream = stream;
+        return stream != NULL;
+    }
+    if (reply->gzip != NULL) {
         reply->body = reply->gzip;
         reply->length = reply->gzip_length;
-    } else if (!gzip_body(reply->body, reply->length, &call->arena, &reply->body, &reply->length)) {
-        return;
+        return true;
     }
-    reply_header(call, "Content-Encoding", "gzip");
+    return gzip_body(reply->body, reply->length, &call->arena, &reply->body, &reply->length);
 }
 
 static void add_cors(struct call *call)
@@ -85,25 +85,31 @@ static void add_cors(struct call *call)
 void reply_complete(struct call *call)
 {
     struct reply *reply = &call->reply;
-    bool compresses = gzip_applies(call), zipped, tagged;
-    const char *vary_on, *tag = NULL;
+    bool suits = reply->content_type != NULL && gzip_suits(reply->content_type), zipped, tagged;
+    const char *vary_on;
+    char *tag = NULL;
 
     reply_header(call, "X-Request-Id", call->id);
     add_cors(call);
     if (reply->content_type == NULL)
         return;
-    zipped = compresses && media_wants_gzip(request_header(&call->request, "Accept-Encoding"));
+    zipped =
+        gzip_applies(call) && media_wants_gzip(request_header(&call->request, "Accept-Encoding"));
     tagged = is_read(call) && reply->status == 200 && !reply->no_store && reply->stream == NULL;
-    vary_on = vary(call, compresses);
+    vary_on = vary(call, gzip_applies(call) || (suits && tagged));
     if (vary_on != NULL)
         reply_header(call, "Vary", vary_on);
-    if (tagged && (tag = make_tag(call, zipped)) != NULL) {
+    if (tagged)
+        tag = make_tag(call);
+    zipped = zipped && compress(call);
+    if (tag != NULL) {
+        if (zipped)
+            etag_of_gzip(tag, tag);
         reply_header(call, "ETag", tag);
         if (media_tag_listed(request_header(&call->request, "If-None-Match"), tag, true)) {
+            /* The body stays for its length, which is to be that of a 200 (RFC 9110 8.6). */
             reply->status = 304;
             reply->content_type = NULL;
-            reply->body = NULL;
-            reply->length = 0;
             return;
         }
     }
@@ -112,5 +118,5 @@ void reply_complete(struct call *call)
     if (strcmp(reply->content_type, "application/json") != 0)
         reply_header(call, "X-Content-Type-Options", "nosniff");
     if (zipped)
-        compress(call);
+        reply_header(call, "Content-Encoding", "gzip");
 }

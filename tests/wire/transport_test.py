@@ -277,7 +277,27 @@ def an_etag_makes_304():
         again = daemon.get('/v1/version', headers={'If-None-Match': match})
         assert (again.status, again.body) == (304, b''), match
         assert again.headers['etag'] == tag
+        # RFC 9110 8.6: the length of what a 200 would have held, or none.
+        assert again.headers.get('content-length') == first.headers['content-length']
     assert daemon.get('/v1/version', headers={'If-None-Match': '"other"'}).status == 200
+
+
+@tap.test
+def what_may_be_compressed_varies_by_it_however_small_it_is_today():
+    for path in ('/v1/version', '/v1/studies', '/v1/experiments', '/v1/laws'):
+        reply = daemon.get(path)
+        assert 'content-encoding' not in reply.headers, path
+        assert 'Accept-Encoding' in reply.headers['vary'], path
+
+
+@tap.test
+def a_304_is_followed_by_the_next_reply_on_the_same_connection():
+    tag = daemon.get('/v1/laws').headers['etag']
+    with Wire(daemon) as wire:
+        request = f'GET /v1/laws HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n'
+        wire.send(request.encode() + b'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        assert wire.reply().status == 304
+        assert b'alive' in wire.reply().body
 
 
 @tap.test
@@ -293,6 +313,7 @@ def large_answers_are_compressed_on_request_with_a_tag_of_their_own():
     again = daemon.get('/', headers={'Accept-Encoding': 'gzip',
                                      'If-None-Match': zipped.headers['etag']})
     assert again.status == 304
+    assert again.headers.get('content-length') == zipped.headers['content-length']
     crossed = daemon.get('/', headers={'If-None-Match': zipped.headers['etag']})
     assert crossed.status == 200
 

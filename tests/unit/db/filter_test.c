@@ -103,10 +103,14 @@ static void every_field_has_a_kind_and_a_case_here(void **state)
     (void)state;
     assert_int_equal(filter_field_count(), NUMBERS + TEXTS + BOOLS);
     for (size_t i = 0; i < NUMBERS; i++) {
-        bool time = strcmp(numbers[i].name, "recorded_at") == 0;
+        const char *name = numbers[i].name;
+        bool time = strcmp(name, "recorded_at") == 0;
+        bool whole =
+            strcmp(name, "id") == 0 || strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;
 
-        assert_int_equal(filter_field_at((size_t)field_named(numbers[i].name))->kind,
-                         time ? FILTER_TIME : FILTER_NUMBER);
+        assert_int_equal(filter_field_at((size_t)field_named(name))->kind, time    ? FILTER_TIME
+                                                                           : whole ? FILTER_INTEGER
+                                                                                   : FILTER_NUMBER);
     }
     for (size_t i = 0; i < TEXTS; i++)
         assert_int_equal(filter_field_at((size_t)field_named(texts[i].name))->kind, FILTER_TEXT);

@@ -181,6 +181,7 @@ static void different_names_are_anded(void **state)
 static void every_field_of_the_store_is_known(void **state)
 {
     static const char *const values[] = {[FILTER_NUMBER] = "1",
+                                         [FILTER_INTEGER] = "1",
                                          [FILTER_TEXT] = "x",
                                          [FILTER_BOOL] = "true",
                                          [FILTER_TIME] = "2023-11-14T22:13:20Z"};
@@ -190,7 +191,7 @@ static void every_field_of_the_store_is_known(void **state)
     for (size_t i = 0; i < filter_field_count(); i++)
         for (int op = 0; op < 3; op++) {
             const struct filter_field *field = filter_field_at(i);
-            bool ordered = field->kind == FILTER_NUMBER || field->kind == FILTER_TIME;
+            bool ordered = field->kind != FILTER_TEXT && field->kind != FILTER_BOOL;
             snprintf(query, sizeof query, "%s%s=%s", field->name, ops[op], values[field->kind]);
             assert_int_equal(from_query(query), op == 0 || ordered ? ERR_OK : ERR_INVALID);
             if (op != 0 && !ordered)
@@ -199,6 +200,15 @@ static void every_field_of_the_store_is_known(void **state)
             assert_int_equal(filter.terms[0].field, i);
             assert_int_equal(filter.terms[0].op, op);
         }
+}
+
+static void whole_numbers_are_asked_for_by_whole_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(from_query("seed=1.0&step_max=10K&id_min=3"), ERR_OK);
+    assert_bad_query("seed=1.5", "seed", "whole number");
+    assert_bad_query("step_min=0.5", "step_min", "whole number");
+    assert_bad_json("{\"seed\":[1,1.5]}", "/where/seed/1", "whole number");
 }
 
 static void unknown_names_are_left_to_others(void **state)
@@ -331,6 +341,7 @@ int main(void)
         TEST(booleans_and_times_are_typed),
         TEST(different_names_are_anded),
         TEST(every_field_of_the_store_is_known),
+        TEST(whole_numbers_are_asked_for_by_whole_numbers),
         TEST(unknown_names_are_left_to_others),
         TEST(bad_values_are_told_at_their_place),
         TEST(a_filter_has_so_many_terms_and_no_more),
