@@ -50,8 +50,10 @@ static bool make_chunk(struct sharing *sharing)
 
 static void *helper_main(void *arg)
 {
-    while (make_chunk(arg))
-        continue;
+    bool more = true;
+
+    while (more)
+        more = make_chunk(arg);
     return NULL;
 }
 

@@ -143,6 +143,17 @@ def pins_are_told_and_undone_by_free():
 
 
 @tap.test
+def a_law_that_averages_over_what_it_does_not_read():
+    name = study(sparse(experts=(2, 8)))
+    warned(fit(name), 'experts_vary')
+    warned(fit(name, 'routed'), 'tokens_vary')
+    assert 'experts_vary' not in codes(fit(study(dense(40))))
+    rows = [{**row, 'granularity': 1 if row['experts'] == 1 else 2 ** (i % 4)}
+            for i, row in enumerate(sparse())]
+    warned(fit(study(rows), 'joint'), 'granularity_varies')
+
+
+@tap.test
 def weights_on_few_runs():
     rows = [{**row, 'weight': 1000 if i < 5 else 1} for i, row in enumerate(dense(60))]
     warned(fit(study(rows)), 'weights_concentrated')
