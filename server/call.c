@@ -27,6 +27,7 @@ void call_init(struct call *call, struct app *app)
     call->shard = 0;
     call->then = NULL;
     call->then_lane = LANE_INLINE;
+    atomic_init(&call->abandoned, false);
     call->ready = NULL;
     call->transport = NULL;
 }

@@ -9,6 +9,7 @@
 #ifndef MOEPLAN_SERVER_CALL_H
 #define MOEPLAN_SERVER_CALL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -118,6 +119,8 @@ struct call {
     call_handler *then;
     enum lane then_lane;
     void *stage; /* what one stage leaves for the next; in the arena */
+    /* Set by the transport once the client has gone: what takes long may stop. */
+    atomic_bool abandoned;
     /* Called once, on any thread, when a deferred reply is ready. */
     void (*ready)(struct call *call);
     void *transport;

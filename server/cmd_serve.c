@@ -1,5 +1,6 @@
 /* moeplan serve: builds the app, runs it, drains it, takes it apart. */
 #include <gsl/gsl_errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,13 @@
 #include "server/snapshot.h"
 #include "server/writer.h"
 
+/* A thread that ends the process when its time has come, whatever still runs. What was acknowledged
+ * is on disk, and the database is as after a loss of power: whole. */
+struct deadline {
+    const struct log *log;
+    int64_t after_ms;
+};
+
 /* What serve owns, in the order it is made; taken apart backwards. */
 struct server {
     struct app app;
@@ -27,9 +35,17 @@ struct server {
     struct http *http;
     struct store *store;
     struct arena arena; /* of what lives as long as the process */
+    struct deadline deadline;
 };
 
-enum { DRAIN_TURN_MS = 5, ARENA_BYTES = 64 * 1024 * 1024, SPARE_FDS = 64 };
+enum {
+    DRAIN_TURN_MS = 5,
+    DRAIN_SHARE = 5, /* of --drain-ms, the last one in so many is for taking all apart… */
+    DRAIN_CLOSE_MS_MAX = 2000, /* …but no longer than this */
+    END_MS_LEAST = 1000,       /* before the end is forced, however short --drain-ms is */
+    ARENA_BYTES = 64 * 1024 * 1024,
+    SPARE_FDS = 64,
+};
 
 static void log_event(const struct log *log, enum log_level level, const char *message,
                       const char *detail)
@@ -161,12 +177,41 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
     }
 }
 
-/* Lets what is in flight finish; a second signal ends the wait. */
+static void *deadline_main(void *arg)
+{
+    const struct deadline *deadline = arg;
+    struct timespec left = {.tv_sec = deadline->after_ms / 1000,
+                            .tv_nsec = deadline->after_ms % 1000 * 1000000L};
+
+    while (nanosleep(&left, &left) != 0)
+        continue;
+    log_event(deadline->log, LOG_WARN, "ended with work under way", "--drain-ms is over");
+    _exit(EXIT_STATUS_OK);
+}
+
+static void set_deadline(struct deadline *deadline)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, deadline_main, deadline) == 0)
+        pthread_detach(thread);
+}
+
+/* Lets what is in flight finish; a second signal ends the wait. Fits are told to stop while there
+ * is time for them to do so. */
 static void drain(struct server *server, const sigset_t *signals)
 {
     const struct timespec turn = {.tv_nsec = DRAIN_TURN_MS * 1000000L};
-    int64_t until_us = process_monotonic_us() + server->app.options.drain_ms * 1000;
+    int64_t drain_ms = server->app.options.drain_ms;
+    int64_t close_ms = drain_ms / DRAIN_SHARE;
+    int64_t until_us = process_monotonic_us();
 
+    if (close_ms > DRAIN_CLOSE_MS_MAX)
+        close_ms = DRAIN_CLOSE_MS_MAX;
+    until_us += (drain_ms - close_ms) * 1000;
+    server->deadline = (struct deadline){
+        .log = &server->log, .after_ms = drain_ms > END_MS_LEAST ? drain_ms : END_MS_LEAST};
+    set_deadline(&server->deadline);
     log_event(&server->log, LOG_INFO, "draining", NULL);
     atomic_store(&server->app.draining, true);
     http_quiesce(server->http);

@@ -77,7 +77,7 @@ static enum err_code fit_one(struct call *call, struct contender *contender)
     if (contender->code == ERR_OK)
         contender->code = fitting_compute(call, fitting);
     if (contender->code == ERR_CANCELLED)
-        return err_set(&call->err, ERR_UNAVAILABLE, "the service is ending");
+        return jobs_stopped(call);
     if (contender->code == ERR_NO_MEMORY)
         return contender->code;
     contender->err = call->err;
@@ -254,7 +254,7 @@ static enum err_code fit_all(struct call *call)
     struct fit_watch watch;
     enum err_code code = ERR_OK;
 
-    jobs_watch(call->app->jobs, &watch, 0);
+    jobs_watch_call(call->app->jobs, &watch, call);
     for (size_t i = 0; i < comparison->count && code == ERR_OK; i++) {
         comparison->contenders[i].fitting.watch = &watch;
         code = fit_one(call, &comparison->contenders[i]);

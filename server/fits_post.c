@@ -46,13 +46,13 @@ static enum err_code fit_runs(struct call *call)
     struct fit_watch watch;
     enum err_code code;
 
-    jobs_watch(call->app->jobs, &watch, 0); /* no id yet: only the end of the service cancels it */
+    jobs_watch_call(call->app->jobs, &watch, call);
     fitting->watch = &watch;
     code = fitting_compute(call, fitting);
     fitting->watch = NULL;
     jobs_unwatch(call->app->jobs, &watch);
     if (code == ERR_CANCELLED)
-        return err_set(&call->err, ERR_UNAVAILABLE, "the service is ending");
+        return jobs_stopped(call);
     if (code == ERR_OK)
         call_continue(call, LANE_WRITER, store_fit);
     return code;

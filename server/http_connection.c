@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <linux/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,17 @@ static uint64_t moved_bytes(const struct connection *connection)
     return exchange->call.reply.stream != NULL ? exchange->sent_bytes : exchange->call.reply.length;
 }
 
+/* A suspended connection is not read: whether its client has gone only the kernel knows. A client
+ * that has merely finished sending cannot be told from one that is gone, and does not do that. */
+static void look_for_end(struct connection *connection)
+{
+    struct pollfd fd = {.fd = connection->fd, .events = POLLRDHUP};
+    struct exchange *exchange = connection->exchange;
+
+    if (exchange != NULL && exchange->stage == STAGE_DISPATCHED && poll(&fd, 1, 0) > 0)
+        atomic_store(&exchange->call.abandoned, true);
+}
+
 static void check_deadline(struct loop *loop, struct connection *connection)
 {
     const struct options *options = &loop->app->options;
@@ -213,6 +225,8 @@ static void check_deadline(struct loop *loop, struct connection *connection)
         }
         break;
     case PHASE_ANSWERING:
+        look_for_end(connection);
+        break;
     case PHASE_CUT:
         break;
     case PHASE_SENDING:

@@ -181,6 +181,7 @@ struct call_job {
     struct job job;
     struct call *call;
     call_handler *handler;
+    bool skips; /* not begun for a client that has gone */
 };
 
 static void run_call(struct job *job, struct store *store)
@@ -189,8 +190,8 @@ static void run_call(struct job *job, struct store *store)
     struct call *call = call_job->call;
     bool finished = true;
 
-    if (store == NULL) {
-        dispatch_finish(call, err_set(&call->err, ERR_UNAVAILABLE, "the service is ending"));
+    if (store == NULL || (call_job->skips && atomic_load(&call->abandoned))) {
+        dispatch_finish(call, jobs_stopped(call));
     } else {
         call->store = store;
         if (call->snapshot == NULL)
@@ -210,7 +211,8 @@ enum err_code jobs_submit(struct jobs *jobs, enum lane lane, struct call *call,
 
     if (job == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for the request");
-    *job = (struct call_job){.job.run = run_call, .call = call, .handler = handler};
+    *job = (struct call_job){
+        .job.run = run_call, .call = call, .handler = handler, .skips = lane == LANE_FIT};
     pthread_mutex_lock(&pool->lock);
     if (pool->closing)
         code = err_set(err, ERR_UNAVAILABLE, "the service is ending");
@@ -276,6 +278,19 @@ void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit)
     pthread_mutex_unlock(&jobs->watch_lock);
 }
 
+void jobs_watch_call(struct jobs *jobs, struct fit_watch *watch, const struct call *client)
+{
+    jobs_watch(jobs, watch, 0);
+    watch->client = client;
+}
+
+enum err_code jobs_stopped(struct call *call)
+{
+    return atomic_load(&call->abandoned)
+               ? err_set(&call->err, ERR_CANCELLED, "the client has gone")
+               : err_set(&call->err, ERR_UNAVAILABLE, "the service is ending");
+}
+
 void jobs_unwatch(struct jobs *jobs, struct fit_watch *watch)
 {
     if (jobs == NULL)
@@ -298,7 +313,7 @@ bool jobs_progress(struct jobs *jobs, struct fit_watch *watch, const struct fit_
     pthread_mutex_lock(&jobs->watch_lock);
     watch->progress = *progress;
     watch->changes++;
-    go_on = !watch->cancelled;
+    go_on = !watch->cancelled && (watch->client == NULL || !atomic_load(&watch->client->abandoned));
     pthread_mutex_unlock(&jobs->watch_lock);
     return go_on;
 }

@@ -54,7 +54,8 @@ struct jobs_stats jobs_stats(struct jobs *jobs);
 /* A fit that can be watched: progress goes in, a wish to cancel comes out. */
 struct fit_watch {
     struct fit_watch *next;
-    int64_t fit; /* its id */
+    int64_t fit;               /* its id; 0 before it has one */
+    const struct call *client; /* whose client waits for it; NULL: nobody does */
     bool cancelled;
     uint64_t changes; /* grows with every progress */
     struct fit_progress progress;
@@ -62,7 +63,13 @@ struct fit_watch {
 
 /* Registers the watch, which stays the caller's, until jobs_unwatch. A NULL jobs is fine. */
 void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit);
+/* The same for work without an id that a client waits for: it ends when the service does, or when
+ * the client goes. */
+void jobs_watch_call(struct jobs *jobs, struct fit_watch *watch, const struct call *client);
 void jobs_unwatch(struct jobs *jobs, struct fit_watch *watch);
+/* What a call says whose work was told to stop: ERR_UNAVAILABLE, or ERR_CANCELLED for a client that
+ * has gone. */
+enum err_code jobs_stopped(struct call *call);
 /* Stores the progress; false when the fit is to stop. */
 bool jobs_progress(struct jobs *jobs, struct fit_watch *watch, const struct fit_progress *progress);
 /* Asks the fit to stop; false when it is not running here. */

@@ -72,7 +72,7 @@ static const struct row rows[] = {
      "for a request to arrive whole, from its first byte; as long for its answer to leave"},
     {"idle-ms", INTEGER, AT(idle_ms), "60000", 100, 86400000, "MS", "an idle connection is kept"},
     {"drain-ms", INTEGER, AT(drain_ms), "10000", 0, 86400000, "MS",
-     "to finish what is in flight after SIGTERM"},
+     "to end after SIGTERM, at least 1000: what is in flight may finish in all but the last fifth"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0], NAME_BYTES = 64 };

@@ -260,12 +260,12 @@ static enum err_code compute(struct call *call)
     profiling->options.progress = watch;
     profiling->options.progress_ctx = call;
     profiling->options.memory = fitting_memory_left(call);
-    jobs_watch(call->app->jobs, &profiling->watch, 0); /* the end of the service cancels it */
+    jobs_watch_call(call->app->jobs, &profiling->watch, call);
     code = fit_profile_run(&profiling->options, profiling->obs, profiling->count,
                            &profiling->result, profiling->index, (size_t)profiling->query.points,
                            profiling->query.level, &call->arena, &profile, &call->err);
     jobs_unwatch(call->app->jobs, &profiling->watch);
     if (code == ERR_CANCELLED)
-        return err_set(&call->err, ERR_UNAVAILABLE, "the service is ending");
+        return jobs_stopped(call);
     return code == ERR_OK ? answer_profile(call, profiling, &profile) : code;
 }
