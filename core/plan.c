@@ -383,7 +383,7 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     const struct plan_model *model = &question->model, *dense = dense_model(question);
     const struct plan_candidate *from = dense_candidate(work);
     struct plan_answer *answer = &work->answer;
-    struct draws draws;
+    struct draws draws = {.model = NULL};
     enum err_code code = ERR_OK;
 
     if (model->n_draws > 0) {
@@ -401,7 +401,7 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     if (answer->has_dense && from) {
         copy_interval(&from->configuration, &answer->dense);
     } else if (answer->has_dense && dense->n_draws > 0) {
-        if (dense != model)
+        if (draws.model != dense)
             code = draws_init(&draws, dense, work->arena, err);
         if (code == ERR_OK)
             interval(&draws, question->level, &answer->dense);
