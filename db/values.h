@@ -84,7 +84,8 @@ enum put_outcome { PUT_INSERTED, PUT_UNCHANGED, PUT_REPLACED, PUT_IGNORED };
 
 /* The default name of a run: "run-" and 16 hex digits of a SHA-256 over its content: every field
  * but name, recorded_at, excluded, excluded_reason, with defaults filled in, so that spelling a
- * default out makes no second run. ret has room for EXPERIMENT_DEFAULT_NAME_BYTES. */
+ * default out makes no second run, nor does a client that dates each attempt to post it: another
+ * date is a conflict to decide about. ret has room for EXPERIMENT_DEFAULT_NAME_BYTES. */
 void experiment_default_name(const struct experiment *experiment, char *ret_name);
 
 /* SHA-256 over the numbers a fit reads, runs in obs_compare order: 64 hex digits and a NUL. */

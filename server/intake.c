@@ -83,9 +83,12 @@ static enum err_code find_repeats(struct call *call, struct intake *intake)
         other = &intake->rows[row->same_as];
         if (row->same_as != i && !run_same_content(&row->run, &other->run)) {
             struct run_site site = intake_site(row);
+            bool named = row->run.present & EXPERIMENT_NAME || other->run.present & EXPERIMENT_NAME;
             run_report(&site, ERR_CONFLICT, "name",
-                       "the name is in this request twice, with different content", &call->arena,
-                       &call->err);
+                       named ? "the name is in this request twice, with different content"
+                             : "but for recorded_at or excluded this is an earlier run of the "
+                               "request: name them apart",
+                       &call->arena, &call->err);
         }
     }
     return call->err.code;

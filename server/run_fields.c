@@ -31,7 +31,8 @@ const struct field experiment_fields[] = {
      .min = 1,
      .max = NAME_MAX_BYTES,
      .schema = "ExperimentName",
-     .help = "Unique in the study; if left out, derived from the content's hash."},
+     .help = "Unique in the study; if left out, derived from all but recorded_at, excluded and its "
+             "reason, so that posting the run again makes no second one."},
     {.name = "n_active",
      .kind = FIELD_COUNT,
      .offset = AT(obs.n_active),
