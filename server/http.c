@@ -132,6 +132,11 @@ enum err_code http_open(struct app *app, struct http **ret, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "out of memory for event threads");
     }
     http->app = app;
+    http->queue_response = refusal_behind();
+    if (http->queue_response == NULL) {
+        http_close(http);
+        return err_set(err, ERR_INTERNAL, "libmicrohttpd has no MHD_queue_response");
+    }
     http->n_loops = (unsigned)options->threads;
     for (unsigned i = 0; i < http->n_loops; i++) {
         struct loop *loop = &http->loops[i];

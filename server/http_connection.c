@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "server/http_loop.h"
-#include "server/log.h"
 #include "server/metrics.h"
 #include "server/process.h"
 
@@ -43,6 +42,7 @@ static struct connection *connection_open(struct loop *loop, struct MHD_Connecti
 
     if (connection == NULL)
         return NULL;
+    connection->loop = loop;
     connection->fd = fd->connect_fd;
     connection->phase = PHASE_FRESH;
     connection->since_us = process_monotonic_us();
@@ -132,47 +132,6 @@ static void look_for_header(struct connection *connection, int64_t now_us)
     }
 }
 
-static void log_cut(struct loop *loop, const struct connection *connection, const char *id,
-                    const char *detail)
-{
-    const struct exchange *exchange = connection->exchange;
-    struct log_line line;
-
-    log_begin(&line, loop->app->log, LOG_WARN, "request failed");
-    log_text(&line, "request_id", id);
-    log_integer(&line, "status", 408);
-    log_text(&line, "code", err_name(ERR_TIMEOUT));
-    log_text(&line, "path", exchange != NULL ? exchange->uri : NULL);
-    log_text(&line, "peer", connection->peer);
-    log_integer(&line, "duration_us", loop->now_us - connection->since_us);
-    log_text(&line, "detail", detail);
-    log_end(&line);
-}
-
-/* libmicrohttpd takes no reply while a request is still arriving, and has written nothing yet:
- * the refusal goes straight to the socket. */
-static void send_timeout(struct loop *loop, const struct connection *connection)
-{
-    static const char detail[] = "the request did not arrive within the deadline";
-    char id[CALL_ID_BYTES], body[512], text[1024];
-    int body_length, length;
-
-    exchange_id(loop, id);
-    body_length =
-        snprintf(body, sizeof body,
-                 "{\"type\":\"/docs#%s\",\"title\":\"%s\",\"status\":408,\"detail\":"
-                 "\"%s\",\"code\":\"%s\",\"request_id\":\"%s\"}",
-                 err_name(ERR_TIMEOUT), err_title(ERR_TIMEOUT), detail, err_name(ERR_TIMEOUT), id);
-    length = snprintf(text, sizeof text,
-                      "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-                      "Content-Type: application/problem+json\r\nX-Request-Id: %s\r\n"
-                      "Cache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s",
-                      id, body_length, body);
-    if (length > 0 && (size_t)length < sizeof text)
-        send(connection->fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    log_cut(loop, connection, id, detail);
-}
-
 /* libmicrohttpd then reads the end of the connection and closes it. */
 static void cut(struct connection *connection)
 {
@@ -220,7 +179,7 @@ static void check_deadline(struct loop *loop, struct connection *connection)
         break;
     case PHASE_RECEIVING:
         if (elapsed_ms > allowed_ms + (int64_t)(moved_bytes(connection) / LOOP_BYTES_PER_MS)) {
-            send_timeout(loop, connection);
+            refusal_send(connection, 408);
             cut(connection);
         }
         break;

@@ -36,6 +36,7 @@ enum phase {
 
 struct connection {
     struct connection *previous, *next; /* the loop's list */
+    struct loop *loop;
     int fd;
     enum phase phase;
     int64_t since_us;        /* of the phase; of the request's first byte when RECEIVING */
@@ -104,8 +105,12 @@ struct loop {
     atomic_size_t in_flight;
 };
 
+typedef enum MHD_Result queue_function(struct MHD_Connection *mhd, unsigned status,
+                                       struct MHD_Response *response);
+
 struct http {
     struct app *app;
+    queue_function *queue_response; /* libmicrohttpd's own, see http_refusal.c */
     struct peers *peers;
     unsigned n_loops;
     struct loop *loops;
@@ -138,6 +143,12 @@ void exchange_free(struct exchange *exchange); /* NULL is fine */
 /* A call on a lane is ready, or a piece of its stream: any thread. */
 void exchange_ready(struct call *call);
 void exchange_suspend(struct exchange *exchange);
+
+/* http_refusal.c: problem documents for requests that never reach dispatch, straight to the socket,
+ * and logged. Status 408 or one that libmicrohttpd refuses with; nothing is sent for others. */
+void refusal_send(struct connection *connection, unsigned status);
+/* MHD_queue_response of the library, behind the one of ours; NULL when there is none. */
+queue_function *refusal_behind(void);
 
 /* http_request.c: the request as dispatch wants it, checked. ERR_INVALID: it cannot be trusted to
  * be what it seems, and its connection must end. */

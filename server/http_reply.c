@@ -108,7 +108,8 @@ enum MHD_Result reply_send(struct exchange *exchange)
         atomic_load_explicit(&exchange->loop->http->quiescing, memory_order_relaxed))
         result = MHD_add_response_header(response, "Connection", "close");
     if (result == MHD_YES)
-        result = MHD_queue_response(exchange->mhd, (unsigned)reply->status, response);
+        result =
+            exchange->loop->http->queue_response(exchange->mhd, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     exchange->stage = STAGE_QUEUED;
     exchange->connection->phase = PHASE_SENDING;

@@ -201,6 +201,37 @@ def too_many_or_too_large_headers_are_refused():
 
 
 @tap.test
+def what_the_library_cannot_parse_is_one_problem_document_too():
+    post = b'POST /v1/experiments HTTP/1.1\r\n' + HOST + b'Content-Type: application/json\r\n'
+    chunked = post + b'Transfer-Encoding: chunked\r\n\r\n'
+    for data, status, code in (
+            (post + b'Content-Length: -1\r\n\r\n', 400, 'invalid'),
+            (post + b'Content-Length: 99999999999999999999999\r\n\r\n', 413, 'too_large'),
+            (b'GET /livez HTTP/1.1\r\n' + HOST + b'X: ' + b'y' * 40_000 + b'\r\n\r\n', 431, 'too_large'),
+            (b'GET /' + b'y' * 40_000 + b' HTTP/1.1\r\n' + HOST + b'\r\n', 414, 'too_large'),
+            (b'GET /livez HTTP/9.9\r\n' + HOST + b'\r\n', 505, 'invalid'),
+            (b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505, 'invalid'),
+            (b'GET /livez HTTP/1.1\r\n' + HOST + b'no colon\r\n\r\n', 400, 'invalid'),
+            (chunked + b'zz\r\n[]\r\n0\r\n\r\n', 400, 'invalid'),
+            (chunked + b'2\r\n[]xx\r\n0\r\n\r\n', 400, 'invalid'),
+            (chunked + b'f' * 23 + b'\r\n[]', 413, 'too_large')):
+        with Wire(daemon) as wire:
+            wire.send(data)
+            reply = wire.reply()
+            problem(reply, status, code)
+            assert reply.headers['x-request-id'] in daemon.log(), reply
+            assert wire.ended() and wire.buffer == b'', (data[:100], wire.buffer)
+
+
+@tap.test
+def a_reply_before_what_cannot_be_parsed_is_whole():
+    with Wire(daemon) as wire:
+        wire.send(b'GET /livez HTTP/1.1\r\n' + HOST + b'\r\n' + b'GET /livez HTTP/9.9\r\n\r\n')
+        assert wire.reply().body == b'{"status":"alive"}'
+        problem(wire.reply(), 505)
+
+
+@tap.test
 def http_1_1_needs_one_host():
     problem(refused(daemon, b'GET /livez HTTP/1.1\r\n\r\n', (400,)), 400)
     problem(refused(daemon, b'GET /livez HTTP/1.1\r\n' + HOST + HOST + b'\r\n', (400,)), 400)
