@@ -59,6 +59,9 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# The core is loops over numbers: worth vectors.
+$(call obj,$(CORE_SRC)): ALL_CFLAGS += $(if $(SAN),,-O3)
+
 $(BUILD)/core.a: $(call obj,$(CORE_SRC))
 $(BUILD)/db.a: $(call obj,$(DB_SRC))
 $(BUILD)/server.a: $(call obj,$(SERVER_SRC)) $(BUILD)/obj/assets.o

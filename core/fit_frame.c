@@ -39,6 +39,7 @@ static void features(const struct fit_frame *frame, const struct law *law, const
     size_t k_count = law->n_terms, c_count = law->n_coefficients;
     double phi[LAW_MAX_TERMS], dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
 
+    memset(dphi, 0, sizeof dphi);
     for (size_t r = 0; r < count; r++) {
         law->terms(natural, &x[r], 1, phi, dphi);
         for (size_t o = 0; o < frame->count; o++)

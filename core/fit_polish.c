@@ -78,24 +78,19 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
     }
 }
 
-/* Σ w·h'(r_i)·J_i at another point, residuals as they are here: its change is the curvature. */
-static void slope_sum(const struct fit_polish *polish, const double *jacobian, double delta,
-                      double *ret)
+/* w·h'(r) of every row. */
+static void set_pull(const struct fit_polish *polish, double delta, double *ret)
 {
-    size_t p = polish->problem->p, stride = polish->problem->stride;
-
-    memset(ret, 0, p * sizeof *ret);
     for (size_t i = 0; i < polish->problem->n_rows; i++) {
         double r = polish->residual[i], d = i < polish->problem->n ? delta : INFINITY;
-        double slope = polish->weight[i] * (fabs(r) <= d ? r : copysign(d, r));
 
-        for (size_t j = 0; j < p; j++)
-            ret[j] += slope * jacobian[i * stride + j];
+        ret[i] = polish->weight[i] * (fabs(r) <= d ? r : copysign(d, r));
     }
 }
 
-/* C = −Σ w·h'(r)·∇²f by differences of the Jacobian to one side, away from the bound: Newton's
- * steps need its first digits only. Zero rows where that side is not feasible. */
+/* C = −Σ w·h'(r)·∇²f by differences of Σ w·h'(r)·∇f to one side, residuals as they are here, away
+ * from the bound: Newton's steps need its first digits only. Zero rows where that side is not
+ * feasible. */
 static void set_curvature(struct fit_polish *polish, const double *z, double delta,
                           struct fit_step *step)
 {
@@ -105,7 +100,9 @@ static void set_curvature(struct fit_polish *polish, const double *z, double del
     double here[LAW_MAX_COEFFICIENTS], there[LAW_MAX_COEFFICIENTS];
 
     memset(&step->curvature, 0, sizeof step->curvature);
-    slope_sum(polish, polish->jacobian, delta, here);
+    set_pull(polish, delta, polish->trial);
+    if (!fit_problem_pull(polish->problem, z, polish->trial, here))
+        return;
     for (size_t k = 0; k < p; k++) {
         double at[LAW_MAX_COEFFICIENTS], h = relative * fmax(fabs(z[k]), 1e-2);
 
@@ -115,9 +112,8 @@ static void set_curvature(struct fit_polish *polish, const double *z, double del
             h = -h;
         memcpy(at, z, p * sizeof *at);
         at[k] += h;
-        if (!fit_problem_evaluate(polish->problem, at, polish->trial, polish->ahead))
+        if (!fit_problem_pull(polish->problem, at, polish->trial, there))
             continue;
-        slope_sum(polish, polish->ahead, delta, there);
         for (size_t j = 0; j < p; j++)
             step->curvature.at[j][k] = (here[j] - there[j]) / h;
     }

@@ -171,6 +171,7 @@ static void set_pairs(struct fit_problem *problem)
     fit_start_draw(problem, 0, 1, z);
     fit_problem_searched(problem, z, natural, NULL);
     for (size_t r = 0; r < problem->n; r++) {
+        memset(dphi, 0, sizeof dphi);
         law->terms(natural, &problem->x[r], 1, phi, dphi);
         for (size_t d = 0; d < width; d++)
             moves[d] = moves[d] || dphi[d] != 0.0;

@@ -2,11 +2,14 @@
  *
  * The fit's own inside; nobody else includes it. A point z has one coordinate per free coefficient,
  * in descriptor order:
- *     amplitude    z = A_k·φ_k(centre; θ)/exp(shift), its share of the loss at the centre of the
- * runs others       z = the coefficient in its transform so that a change of units of parameters,
- * tokens or loss leaves z where it is (but for exponents of interaction terms, see fit_search) and
- * amplitudes do not move with exponents. Amplitudes of laws with signed terms or without logarithms
- * are taken as they are.
+ * - an amplitude: z = A_k·φ_k(centre; θ)/exp(shift), its share of the loss at the centre of the
+ * runs;
+ * - an exponent of the frame: its effect (fit_frame.h);
+ * - E_max: ln(1 − E_start/E_max);
+ * - any other: the coefficient in its transform.
+ * So a change of units of parameters, tokens or loss leaves z where it is, and amplitudes do not
+ * move with exponents. Amplitudes of laws with signed terms or without logarithms are taken as they
+ * are.
  *
  * Residual rows: n runs, then one per prior: r = y − f(z); prior rows are always squared.
  * Bounds are a box in z.
@@ -114,6 +117,11 @@ void fit_problem_searched(const struct fit_problem *problem, const double *z, do
  * value is not finite (the arrays are then half filled). */
 bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, double *ret_residuals,
                           double *ret_jacobian);
+
+/* Σ_i pull_i·∂f_i/∂z over runs and priors (p values): the Jacobian's transpose times n_rows values,
+ * without making it. Returns false when a value is not finite. */
+bool fit_problem_pull(const struct fit_problem *problem, const double *z, const double *pull,
+                      double *ret_slope);
 
 /* The threshold of the problem's loss: delta, or INFINITY for squared. */
 double fit_problem_delta(const struct fit_problem *problem);

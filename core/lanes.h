@@ -7,6 +7,8 @@
 #ifndef MOEPLAN_CORE_LANES_H
 #define MOEPLAN_CORE_LANES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -95,5 +97,14 @@ LANES_INLINE double lanes_log(double x)
     return k * 6.93147180369123816490e-01 +
            (2 * s + (2 * s * z * p + k * 1.90821492927058770002e-10));
 }
+
+/* e^x of each in place: lanes_exp's bits, and where that would be beyond its range libm's. */
+void lanes_exp_each(double *x, size_t count);
+
+/* ln x of each in place; false, and some of them lost, unless all are positive and normal. */
+bool lanes_log_each(double *x, size_t count);
+
+/* Σ a_i·b_i, always added up in the same order. */
+double lanes_dot(const double *a, const double *b, size_t count);
 
 #endif

@@ -87,6 +87,8 @@ double law_sum(const struct law *law, const double *coefficients, const struct l
     double sum = 0;
     size_t term = 0;
 
+    if (ret_gradient)
+        memset(dphi, 0, sizeof dphi);
     law->terms(coefficients, x, 1, phi, ret_gradient ? dphi : NULL);
     if (ret_gradient)
         memset(ret_gradient, 0, law->n_coefficients * sizeof *ret_gradient);

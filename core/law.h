@@ -97,11 +97,12 @@ struct law {
     size_t n_coefficients, n_terms;
     const struct law_coefficient *coefficients; /* amplitudes in term order among themselves */
 
-    /* For each of count runs: ret_phi[i·n_terms + k] = φ_k(x_i; θ) and, unless NULL,
-     * ret_dphi[(i·n_terms + k)·n_coefficients + j] = ∂φ_k/∂coefficient_j, in natural values but for
-     * LAW_RECIPROCAL coefficients, where it is the derivative by 1/coefficient; zero for
-     * amplitudes. `coefficients` are natural values in descriptor order; amplitudes are not read.
-     */
+    /* Column by column, one value for each of count runs: ret_phi[k·count + i] = φ_k(x_i; θ) and,
+     * unless NULL, ret_dphi[(k·n_coefficients + j)·count + i] = ∂φ_k/∂coefficient_j, in natural
+     * values but for LAW_RECIPROCAL coefficients, where it is the derivative by 1/coefficient.
+     * Columns of coefficients that a term does not hold, amplitudes among them, are left as they
+     * are: who reads them clears them before. `coefficients` are natural values in descriptor
+     * order; amplitudes are not read. A run's bits are the same among any others. */
     void (*terms)(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi);
 

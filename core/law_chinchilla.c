@@ -3,7 +3,6 @@
  *     L = E_inf + A/N^alpha + B/D^beta        N = N_act
  */
 #include <math.h>
-#include <string.h>
 
 #include "core/law_parts.h"
 
@@ -23,25 +22,28 @@ static const struct law_coefficient coefficients_of_law[N_COEFFICIENTS] = {
                               LAW_MOST_EXPONENT, BY_TOKENS),
 };
 
+LANES_CLONES
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi)
 {
     const double alpha = coefficients[ALPHA], beta = coefficients[BETA];
+    double *floor_term = ret_phi + FLOOR_TERM * count;
+    double *size = ret_phi + SIZE_TERM * count, *tokens = ret_phi + TOKENS_TERM * count;
+    double *d_alpha, *d_beta;
 
     for (size_t i = 0; i < count; i++) {
-        double size = exp(-alpha * x[i].ln_n_active);
-        double tokens = exp(-beta * x[i].ln_tokens);
-        double *phi = ret_phi + i * N_TERMS, *d;
-
-        phi[FLOOR_TERM] = 1;
-        phi[SIZE_TERM] = size;
-        phi[TOKENS_TERM] = tokens;
-        if (!ret_dphi)
-            continue;
-        d = memset(ret_dphi + i * N_TERMS * N_COEFFICIENTS, 0,
-                   N_TERMS * N_COEFFICIENTS * sizeof *d);
-        d[SIZE_TERM * N_COEFFICIENTS + ALPHA] = -x[i].ln_n_active * size;
-        d[TOKENS_TERM * N_COEFFICIENTS + BETA] = -x[i].ln_tokens * tokens;
+        floor_term[i] = 1;
+        size[i] = -alpha * x[i].ln_n_active;
+        tokens[i] = -beta * x[i].ln_tokens;
+    }
+    lanes_exp_each(size, 2 * count); /* and tokens, which follow */
+    if (!ret_dphi)
+        return;
+    d_alpha = law_column(ret_dphi, N_COEFFICIENTS, SIZE_TERM, ALPHA, count);
+    d_beta = law_column(ret_dphi, N_COEFFICIENTS, TOKENS_TERM, BETA, count);
+    for (size_t i = 0; i < count; i++) {
+        d_alpha[i] = -x[i].ln_n_active * size[i];
+        d_beta[i] = -x[i].ln_tokens * tokens[i];
     }
 }
 

@@ -3,7 +3,6 @@
  *     L = c + (g/G^γ + a)/N^α + b/D^β        N = all parameters but embeddings; E is the fit's own
  */
 #include <math.h>
-#include <string.h>
 
 #include "core/law_parts.h"
 
@@ -26,30 +25,36 @@ static const struct law_coefficient coefficients_of_law[N_COEFFICIENTS] = {
     [C] = LAW_ROW_FLOOR("c"),
 };
 
+LANES_CLONES
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi)
 {
     const double alpha = coefficients[ALPHA], beta = coefficients[BETA];
     const double gamma = coefficients[GAMMA];
+    double *size = ret_phi + SIZE_TERM * count, *tokens = ret_phi + TOKENS_TERM * count;
+    double *granular = ret_phi + GRANULAR_TERM * count, *floor_term = ret_phi + FLOOR_TERM * count;
+    double *d_alpha, *d_beta, *d_alpha_granular, *d_gamma;
 
     for (size_t i = 0; i < count; i++) {
-        double size = exp(-alpha * x[i].ln_n_total);
-        double granular = size * exp(-gamma * x[i].ln_granularity);
-        double tokens = exp(-beta * x[i].ln_tokens);
-        double *phi = ret_phi + i * N_TERMS, *d;
-
-        phi[SIZE_TERM] = size;
-        phi[TOKENS_TERM] = tokens;
-        phi[GRANULAR_TERM] = granular;
-        phi[FLOOR_TERM] = 1;
-        if (!ret_dphi)
-            continue;
-        d = memset(ret_dphi + i * N_TERMS * N_COEFFICIENTS, 0,
-                   N_TERMS * N_COEFFICIENTS * sizeof *d);
-        d[SIZE_TERM * N_COEFFICIENTS + ALPHA] = -x[i].ln_n_total * size;
-        d[TOKENS_TERM * N_COEFFICIENTS + BETA] = -x[i].ln_tokens * tokens;
-        d[GRANULAR_TERM * N_COEFFICIENTS + ALPHA] = -x[i].ln_n_total * granular;
-        d[GRANULAR_TERM * N_COEFFICIENTS + GAMMA] = -x[i].ln_granularity * granular;
+        size[i] = -alpha * x[i].ln_n_total;
+        tokens[i] = -beta * x[i].ln_tokens;
+        granular[i] = -gamma * x[i].ln_granularity;
+        floor_term[i] = 1;
+    }
+    lanes_exp_each(size, 3 * count); /* and tokens and granular, which follow */
+    for (size_t i = 0; i < count; i++)
+        granular[i] *= size[i];
+    if (!ret_dphi)
+        return;
+    d_alpha = law_column(ret_dphi, N_COEFFICIENTS, SIZE_TERM, ALPHA, count);
+    d_beta = law_column(ret_dphi, N_COEFFICIENTS, TOKENS_TERM, BETA, count);
+    d_alpha_granular = law_column(ret_dphi, N_COEFFICIENTS, GRANULAR_TERM, ALPHA, count);
+    d_gamma = law_column(ret_dphi, N_COEFFICIENTS, GRANULAR_TERM, GAMMA, count);
+    for (size_t i = 0; i < count; i++) {
+        d_alpha[i] = -x[i].ln_n_total * size[i];
+        d_beta[i] = -x[i].ln_tokens * tokens[i];
+        d_alpha_granular[i] = -x[i].ln_n_total * granular[i];
+        d_gamma[i] = -x[i].ln_granularity * granular[i];
     }
 }
 

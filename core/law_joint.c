@@ -52,20 +52,11 @@ const struct law_coefficient joint_coefficients[JOINT_GRANULAR_COEFFICIENTS] = {
                    .neutral = 0.684},
 };
 
+LANES_CLONES
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi)
 {
-    const double inverse_e_max = joint_inverse_e_max(coefficients);
-    struct law_saturation at = {.experts = NAN};
-
-    for (size_t i = 0; i < count; i++) {
-        double *phi = ret_phi + i * JOINT_TERMS;
-        double *dphi = ret_dphi ? ret_dphi + i * JOINT_TERMS * JOINT_COEFFICIENTS : NULL;
-
-        if (x[i].experts != at.experts)
-            at = law_saturate(x[i].experts, coefficients[JOINT_E_START], inverse_e_max);
-        joint_run(coefficients, JOINT_COEFFICIENTS, &x[i], &at, phi, dphi);
-    }
+    joint_terms(coefficients, JOINT_COEFFICIENTS, x, count, ret_phi, ret_dphi);
 }
 
 LANES_CLONES

@@ -41,44 +41,88 @@ static inline double joint_inverse_e_max(const double *coefficients)
     return 1 / coefficients[JOINT_E_MAX];
 }
 
-/* Ê^δ·X^(α + γ ln Ê) for the coefficients (α, δ, γ) that follow those[0], an amplitude, and unless
- * ret_dphi is NULL its derivatives by them, E_start and 1/E_max, into a row in `joint` order whose
- * part for this term starts at ret_dphi[first]. */
-static inline double joint_power(const double *coefficients, enum joint_coefficient first,
-                                 double ln_x, const struct law_saturation *at, double *ret_dphi)
+/* Where the runs from `from` on end that share its E and G. */
+LANES_INLINE size_t joint_alike(const struct law_x *x, size_t from, size_t count)
 {
-    const double alpha = coefficients[first + 1];
-    const double delta = coefficients[first + 2];
-    const double gamma = coefficients[first + 3];
-    double phi = exp(delta * at->ln_experts + (alpha + gamma * at->ln_experts) * ln_x);
+    size_t to = from + 1;
 
-    if (ret_dphi) {
-        double by_ln_experts = phi * (delta + gamma * ln_x);
-
-        ret_dphi[first + 1] = phi * ln_x;
-        ret_dphi[first + 2] = phi * at->ln_experts;
-        ret_dphi[first + 3] = phi * at->ln_experts * ln_x;
-        ret_dphi[JOINT_E_START] = by_ln_experts * at->d_e_start;
-        ret_dphi[JOINT_E_MAX] = by_ln_experts * at->d_inverse_e_max;
-    }
-    return phi;
+    while (to < count && x[to].experts == x[from].experts &&
+           x[to].ln_granularity == x[from].ln_granularity)
+        to++;
+    return to;
 }
 
-/* φ of one run, and unless NULL ∂φ in rows of n_coefficients. */
-static inline void joint_run(const double *coefficients, size_t n_coefficients,
-                             const struct law_x *x, const struct law_saturation *at,
-                             double *ret_phi, double *ret_dphi)
+LANES_INLINE double joint_ln_x(const struct law_x *x, enum joint_term term)
 {
-    double *d_size = NULL, *d_tokens = NULL;
+    return term == JOINT_SIZE_TERM ? x->ln_n_active : x->ln_tokens;
+}
 
-    if (ret_dphi) {
-        memset(ret_dphi, 0, JOINT_TERMS * n_coefficients * sizeof *ret_dphi);
-        d_size = ret_dphi + JOINT_SIZE_TERM * n_coefficients;
-        d_tokens = ret_dphi + JOINT_TOKENS_TERM * n_coefficients;
+/* ln(Ê^δ·X^(α + γ ln Ê)) of runs that share Ê, for the coefficients (α, δ, γ) that follow those of
+ * `first`, the term's amplitude. */
+LANES_INLINE void joint_exponents(const double *coefficients, enum joint_coefficient first,
+                                  enum joint_term term, const struct law_saturation *at,
+                                  const struct law_x *x, size_t count, double *restrict ret)
+{
+    const double of_experts = coefficients[first + 2] * at->ln_experts;
+    const double slope = coefficients[first + 1] + coefficients[first + 3] * at->ln_experts;
+
+    for (size_t i = 0; i < count; i++)
+        ret[i] = of_experts + slope * joint_ln_x(&x[i], term);
+}
+
+/* Its power's derivatives, into the term's columns of `all` runs from their `from`th value on. */
+LANES_INLINE void joint_slopes(const double *coefficients, size_t n_coefficients,
+                               enum joint_coefficient first, enum joint_term term,
+                               const struct law_saturation *at, const struct law_x *x, size_t from,
+                               size_t to, size_t all, const double *restrict phi,
+                               double *restrict dphi)
+{
+    const double h = at->ln_experts, delta = coefficients[first + 2];
+    const double gamma = coefficients[first + 3];
+    double *restrict columns = dphi + term * n_coefficients * all;
+
+    for (size_t i = from; i < to; i++) {
+        double ln_x = joint_ln_x(&x[i], term), by_ln_experts = phi[i] * (delta + gamma * ln_x);
+
+        columns[(first + 1) * all + i] = phi[i] * ln_x;
+        columns[(first + 2) * all + i] = phi[i] * h;
+        columns[(first + 3) * all + i] = phi[i] * h * ln_x;
+        columns[JOINT_E_START * all + i] = by_ln_experts * at->d_e_start;
+        columns[JOINT_E_MAX * all + i] = by_ln_experts * at->d_inverse_e_max;
     }
-    ret_phi[JOINT_SIZE_TERM] = joint_power(coefficients, JOINT_A, x->ln_n_active, at, d_size);
-    ret_phi[JOINT_TOKENS_TERM] = joint_power(coefficients, JOINT_B, x->ln_tokens, at, d_tokens);
-    ret_phi[JOINT_FLOOR_TERM] = 1;
+}
+
+/* φ of J's terms and, unless NULL, their derivatives in rows of n_coefficients; see law.terms. */
+LANES_INLINE void joint_terms(const double *coefficients, size_t n_coefficients,
+                              const struct law_x *x, size_t count, double *ret_phi,
+                              double *ret_dphi)
+{
+    const double inverse_e_max = joint_inverse_e_max(coefficients);
+    const double e_start = coefficients[JOINT_E_START];
+    double *size = ret_phi + JOINT_SIZE_TERM * count, *tokens = ret_phi + JOINT_TOKENS_TERM * count;
+    double *floor_term = ret_phi + JOINT_FLOOR_TERM * count;
+
+    for (size_t from = 0, to; from < count; from = to) {
+        struct law_saturation at = law_saturate(x[from].experts, e_start, inverse_e_max);
+
+        to = joint_alike(x, from, count);
+        joint_exponents(coefficients, JOINT_A, JOINT_SIZE_TERM, &at, x + from, to - from,
+                        size + from);
+        joint_exponents(coefficients, JOINT_B, JOINT_TOKENS_TERM, &at, x + from, to - from,
+                        tokens + from);
+    }
+    lanes_exp_each(size, 2 * count); /* and tokens, which follow */
+    for (size_t i = 0; i < count; i++)
+        floor_term[i] = 1;
+    for (size_t from = 0, to; from < count && ret_dphi; from = to) {
+        struct law_saturation at = law_saturate(x[from].experts, e_start, inverse_e_max);
+
+        to = joint_alike(x, from, count);
+        joint_slopes(coefficients, n_coefficients, JOINT_A, JOINT_SIZE_TERM, &at, x, from, to,
+                     count, size, ret_dphi);
+        joint_slopes(coefficients, n_coefficients, JOINT_B, JOINT_TOKENS_TERM, &at, x, from, to,
+                     count, tokens, ret_dphi);
+    }
 }
 
 /* The slice of `joint` at one Ê: J's m, mu, n, nu. */

@@ -32,41 +32,45 @@ static struct factor factor_at(const double *coefficients, const struct law_satu
     };
 }
 
-/* Multiplies J's model-size term of one run by s. */
-static void scale_size_term(const struct factor *s, double *phi, double *dphi)
+/* Multiplies J's model-size term of runs [from, to) of `all`, which share s, by it. */
+LANES_INLINE void scale_size_term(const struct factor *s, size_t from, size_t to, size_t all,
+                                  double *restrict phi, double *restrict dphi)
 {
-    double unscaled = phi[JOINT_SIZE_TERM];
+    static const enum joint_coefficient scaled[] = {JOINT_ALPHA, JOINT_DELTA, JOINT_GAMMA,
+                                                    JOINT_E_START, JOINT_E_MAX};
 
-    phi[JOINT_SIZE_TERM] = unscaled * s->value;
-    if (!dphi)
-        return;
-    dphi += JOINT_SIZE_TERM * JOINT_GRANULAR_COEFFICIENTS;
-    for (size_t j = 0; j < JOINT_COEFFICIENTS; j++)
-        dphi[j] *= s->value;
-    dphi[JOINT_E_START] += unscaled * s->d_start;
-    dphi[JOINT_E_MAX] += unscaled * s->d_inverse;
-    dphi[JOINT_KAPPA] = unscaled * s->d_kappa;
-    dphi[JOINT_PHI] = unscaled * s->d_phi;
+    for (size_t j = 0; j < sizeof scaled / sizeof *scaled && dphi; j++)
+        for (size_t i = from; i < to; i++)
+            dphi[scaled[j] * all + i] *= s->value;
+    for (size_t i = from; i < to; i++) {
+        double unscaled = phi[i];
+
+        phi[i] = unscaled * s->value;
+        if (!dphi)
+            continue;
+        dphi[JOINT_E_START * all + i] += unscaled * s->d_start;
+        dphi[JOINT_E_MAX * all + i] += unscaled * s->d_inverse;
+        dphi[JOINT_KAPPA * all + i] = unscaled * s->d_kappa;
+        dphi[JOINT_PHI * all + i] = unscaled * s->d_phi;
+    }
 }
 
+LANES_CLONES
 static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi)
 {
     const double inverse_e_max = joint_inverse_e_max(coefficients);
-    struct law_saturation at = {.experts = NAN};
-    struct factor s = {0};
+    const size_t at_size = JOINT_SIZE_TERM * count;
 
-    for (size_t i = 0; i < count; i++) {
-        double *phi = ret_phi + i * JOINT_TERMS;
-        double *dphi = ret_dphi ? ret_dphi + i * JOINT_TERMS * JOINT_GRANULAR_COEFFICIENTS : NULL;
-        bool other_experts = x[i].experts != at.experts;
+    joint_terms(coefficients, JOINT_GRANULAR_COEFFICIENTS, x, count, ret_phi, ret_dphi);
+    for (size_t from = 0, to; from < count; from = to) {
+        struct law_saturation at =
+            law_saturate(x[from].experts, coefficients[JOINT_E_START], inverse_e_max);
+        struct factor s = factor_at(coefficients, &at, x[from].ln_granularity);
 
-        if (other_experts)
-            at = law_saturate(x[i].experts, coefficients[JOINT_E_START], inverse_e_max);
-        if (other_experts || x[i].ln_granularity != x[i - 1].ln_granularity)
-            s = factor_at(coefficients, &at, x[i].ln_granularity);
-        joint_run(coefficients, JOINT_GRANULAR_COEFFICIENTS, &x[i], &at, phi, dphi);
-        scale_size_term(&s, phi, dphi);
+        to = joint_alike(x, from, count);
+        scale_size_term(&s, from, to, count, ret_phi + at_size,
+                        ret_dphi ? ret_dphi + at_size * JOINT_GRANULAR_COEFFICIENTS : NULL);
     }
 }
 

@@ -1,13 +1,14 @@
 /* law_parts: what law_*.c share; private to them and to law.c.
  *
- * A law's terms function walks over runs and fills one row of φ and one block of ∂φ a run. Pure,
- * nothing allocated.
+ * A law's terms function fills columns: exponents first, then lanes_exp_each, then what follows
+ * from φ by loops that the compiler makes vectors of. Pure, nothing allocated.
  */
 #ifndef MOEPLAN_CORE_LAW_PARTS_H
 #define MOEPLAN_CORE_LAW_PARTS_H
 
 #include <math.h>
 
+#include "core/lanes.h"
 #include "core/law.h"
 
 #define LAW(stem) extern const struct law law_##stem;
@@ -63,6 +64,13 @@
 #define LAW_SATURATION_LATEX                                                                       \
     "\\frac{1}{\\hat E} = \\frac{1}{E - 1 + \\left(\\frac{1}{E_\\mathrm{start}}"                   \
     " - \\frac{1}{E_\\mathrm{max}}\\right)^{-1}} + \\frac{1}{E_\\mathrm{max}}"
+
+/* The column of ∂φ_term/∂coefficient among a law's; see law.terms. */
+static inline double *law_column(double *dphi, size_t n_coefficients, int term, int coefficient,
+                                 size_t count)
+{
+    return dphi + ((size_t)term * n_coefficients + (size_t)coefficient) * count;
+}
 
 /* The saturating expert count Ê at one E; see law_ln_experts. */
 struct law_saturation {

@@ -6,7 +6,6 @@
  * The amplitudes are slopes and may have either sign. It has no D, so it plans no tokens.
  */
 #include <math.h>
-#include <string.h>
 
 #include "core/law_parts.h"
 
@@ -36,24 +35,28 @@ static void terms(const double *coefficients, const struct law_x *x, size_t coun
     const double inverse_e_max = 1 / coefficients[E_MAX];
     struct law_saturation at = {.experts = NAN};
 
+    double *size = ret_phi + SIZE_TERM * count, *experts = ret_phi + EXPERTS_TERM * count;
+    double *cross = ret_phi + CROSS_TERM * count, *constant = ret_phi + CONSTANT_TERM * count;
+    double *d[2][2] = {{NULL}};
+
+    for (int k = 0; k < 2 && ret_dphi; k++)
+        for (int j = 0; j < 2; j++)
+            d[k][j] = law_column(ret_dphi, N_COEFFICIENTS, EXPERTS_TERM + k, E_START + j, count);
     for (size_t i = 0; i < count; i++) {
-        double *phi = ret_phi + i * N_TERMS, *d;
         double log10_n = x[i].ln_n_active / M_LN10;
 
         if (x[i].experts != at.experts)
             at = law_saturate(x[i].experts, coefficients[E_START], inverse_e_max);
-        phi[SIZE_TERM] = x[i].ln_n_active;
-        phi[EXPERTS_TERM] = at.ln_experts;
-        phi[CROSS_TERM] = log10_n * at.ln_experts;
-        phi[CONSTANT_TERM] = M_LN10;
+        size[i] = x[i].ln_n_active;
+        experts[i] = at.ln_experts;
+        cross[i] = log10_n * at.ln_experts;
+        constant[i] = M_LN10;
         if (!ret_dphi)
             continue;
-        d = memset(ret_dphi + i * N_TERMS * N_COEFFICIENTS, 0,
-                   N_TERMS * N_COEFFICIENTS * sizeof *d);
-        d[EXPERTS_TERM * N_COEFFICIENTS + E_START] = at.d_e_start;
-        d[EXPERTS_TERM * N_COEFFICIENTS + E_MAX] = at.d_inverse_e_max;
-        d[CROSS_TERM * N_COEFFICIENTS + E_START] = log10_n * at.d_e_start;
-        d[CROSS_TERM * N_COEFFICIENTS + E_MAX] = log10_n * at.d_inverse_e_max;
+        d[0][0][i] = at.d_e_start;
+        d[0][1][i] = at.d_inverse_e_max;
+        d[1][0][i] = log10_n * at.d_e_start;
+        d[1][1][i] = log10_n * at.d_inverse_e_max;
     }
 }
 

@@ -5,7 +5,6 @@
  * N = all parameters, S = inactive experts/all experts = 1 − 1/E, so that 1 − S = 1/E.
  */
 #include <math.h>
-#include <string.h>
 
 #include "core/law_parts.h"
 
@@ -37,35 +36,54 @@ static const struct law_coefficient coefficients_of_law[N_COEFFICIENTS] = {
                          LAW_LEAST_EXPONENT, LAW_MOST_EXPONENT, BY_SIZE | BY_EXPERTS),
 };
 
-static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
-                  double *ret_dphi)
+/* −ln(1 − S) of each run; of runs in a row that share E once. */
+static void ln_experts_each(const struct law_x *x, size_t count, double *ret)
 {
-    const double *k = coefficients;
-    double experts = NAN, ln_experts = NAN; /* −ln(1 − S) */
+    double experts = NAN, ln_experts = NAN;
 
     for (size_t i = 0; i < count; i++) {
-        double *phi = ret_phi + i * N_TERMS, *d;
-        const double ln_n = x[i].ln_n_total, ln_d = x[i].ln_tokens;
-
         if (x[i].experts != experts) {
             experts = x[i].experts;
             ln_experts = log(experts);
         }
-        phi[SIZE_TERM] = exp(-k[ALPHA] * ln_n);
-        phi[TOKENS_TERM] = exp(-k[BETA] * ln_d);
-        phi[SPARSITY_TERM] = exp(k[LAMBDA] * ln_experts);
-        phi[CROSS_TERM] = exp(k[DELTA] * ln_experts - k[GAMMA] * ln_n);
-        phi[FLOOR_TERM] = 1;
-        if (!ret_dphi)
-            continue;
-        d = memset(ret_dphi + i * N_TERMS * N_COEFFICIENTS, 0,
-                   N_TERMS * N_COEFFICIENTS * sizeof *d);
-        d[SIZE_TERM * N_COEFFICIENTS + ALPHA] = -ln_n * phi[SIZE_TERM];
-        d[TOKENS_TERM * N_COEFFICIENTS + BETA] = -ln_d * phi[TOKENS_TERM];
-        d[SPARSITY_TERM * N_COEFFICIENTS + LAMBDA] = ln_experts * phi[SPARSITY_TERM];
-        d[CROSS_TERM * N_COEFFICIENTS + DELTA] = ln_experts * phi[CROSS_TERM];
-        d[CROSS_TERM * N_COEFFICIENTS + GAMMA] = -ln_n * phi[CROSS_TERM];
+        ret[i] = ln_experts;
     }
+}
+
+LANES_CLONES
+static void terms(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
+                  double *ret_dphi)
+{
+    const double *k = coefficients;
+    double *size = ret_phi + SIZE_TERM * count, *tokens = ret_phi + TOKENS_TERM * count;
+    double *sparsity = ret_phi + SPARSITY_TERM * count, *cross = ret_phi + CROSS_TERM * count;
+    double *ln_experts = ret_phi + FLOOR_TERM * count; /* until the end */
+    double *d_alpha, *d_beta, *d_lambda, *d_delta, *d_gamma;
+
+    ln_experts_each(x, count, ln_experts);
+    for (size_t i = 0; i < count; i++) {
+        size[i] = -k[ALPHA] * x[i].ln_n_total;
+        tokens[i] = -k[BETA] * x[i].ln_tokens;
+        sparsity[i] = k[LAMBDA] * ln_experts[i];
+        cross[i] = k[DELTA] * ln_experts[i] - k[GAMMA] * x[i].ln_n_total;
+    }
+    lanes_exp_each(size, 4 * count); /* and those that follow */
+    if (ret_dphi) {
+        d_alpha = law_column(ret_dphi, N_COEFFICIENTS, SIZE_TERM, ALPHA, count);
+        d_beta = law_column(ret_dphi, N_COEFFICIENTS, TOKENS_TERM, BETA, count);
+        d_lambda = law_column(ret_dphi, N_COEFFICIENTS, SPARSITY_TERM, LAMBDA, count);
+        d_delta = law_column(ret_dphi, N_COEFFICIENTS, CROSS_TERM, DELTA, count);
+        d_gamma = law_column(ret_dphi, N_COEFFICIENTS, CROSS_TERM, GAMMA, count);
+        for (size_t i = 0; i < count; i++) {
+            d_alpha[i] = -x[i].ln_n_total * size[i];
+            d_beta[i] = -x[i].ln_tokens * tokens[i];
+            d_lambda[i] = ln_experts[i] * sparsity[i];
+            d_delta[i] = ln_experts[i] * cross[i];
+            d_gamma[i] = -x[i].ln_n_total * cross[i];
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        ln_experts[i] = 1; /* the floor */
 }
 
 static void slice(const double *coefficients, double experts, double granularity,

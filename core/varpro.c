@@ -287,12 +287,12 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
 
         if (problem->coordinate[i] == SIZE_MAX) {
             for (size_t r = 0; r < n; r++)
-                v->residual[r] -= v->root[r] * unit * problem->fixed[i] * v->work[r * k_count + k];
+                v->residual[r] -= v->root[r] * unit * problem->fixed[i] * v->work[k * n + r];
             continue;
         }
         ret_free[free_count++] = k;
         for (size_t r = 0; r < n; r++) {
-            column[r] = v->root[r] * (v->work[r * k_count + k] / centre[k]);
+            column[r] = v->root[r] * (v->work[k * n + r] / centre[k]);
             if (!isfinite(column[r]))
                 return SIZE_MAX;
         }
@@ -390,7 +390,7 @@ static void slope_columns(struct varpro *v, const double *z, const struct inner 
             if (!problem->is_free[i] || problem->term[i] != SIZE_MAX)
                 continue;
             for (size_t k = 0; k < k_count; k++)
-                sum += factor_of[k] * v->gradient_terms[(r * k_count + k) * c_count + i];
+                sum += factor_of[k] * v->gradient_terms[(k * c_count + i) * n + r];
             for (size_t s = 0; s < v->q; s++)
                 row[s] += sum * chain[i][v->searched[s]];
         }

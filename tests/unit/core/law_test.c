@@ -197,7 +197,7 @@ static void gradients_of_terms_are_their_differences(void **state)
         const struct law *law = law_at(i % law_count());
         const size_t n = law->n_coefficients, terms = law->n_terms;
         double c[LAW_MAX_COEFFICIENTS], phi[LAW_MAX_TERMS];
-        double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+        double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS] = {0};
         struct law_x x = random_run(&rng);
 
         random_coefficients(law, &rng, c);
@@ -239,7 +239,7 @@ static void sums_and_responses_follow_from_terms(void **state)
         const struct law *law = law_at(i % law_count());
         const size_t n = law->n_coefficients;
         double c[LAW_MAX_COEFFICIENTS], phi[LAW_MAX_TERMS], sum = 0;
-        double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+        double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS] = {0};
         double of_sum[LAW_MAX_COEFFICIENTS], of_response[LAW_MAX_COEFFICIENTS];
         const struct law_x x = random_run(&rng);
         const bool is_log = law->response == LAW_LOG_LOSS_IS_SUM;
@@ -283,8 +283,8 @@ static void many_runs_at_once_are_each_run_alone(void **state)
         const struct law *law = law_at(i);
         const size_t n_phi = law->n_terms, n_dphi = law->n_terms * law->n_coefficients;
         double c[LAW_MAX_COEFFICIENTS], phi[RUNS * LAW_MAX_TERMS];
-        double dphi[RUNS * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
-        double alone[LAW_MAX_TERMS], d_alone[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+        double dphi[RUNS * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS] = {0};
+        double alone[LAW_MAX_TERMS], d_alone[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS] = {0};
         struct law_x x[RUNS];
 
         random_coefficients(law, &rng, c);
@@ -298,8 +298,10 @@ static void many_runs_at_once_are_each_run_alone(void **state)
         law->terms(c, x, RUNS, phi, dphi);
         for (size_t k = 0; k < RUNS; k++) {
             law->terms(c, &x[k], 1, alone, d_alone);
-            assert_memory_equal(phi + k * n_phi, alone, n_phi * sizeof *alone);
-            assert_memory_equal(dphi + k * n_dphi, d_alone, n_dphi * sizeof *alone);
+            for (size_t column = 0; column < n_phi; column++)
+                assert_memory_equal(&phi[column * RUNS + k], &alone[column], sizeof *alone);
+            for (size_t column = 0; column < n_dphi; column++)
+                assert_memory_equal(&dphi[column * RUNS + k], &d_alone[column], sizeof *alone);
         }
         law->terms(c, x, RUNS, dphi, NULL);
         assert_memory_equal(dphi, phi, RUNS * n_phi * sizeof *phi);

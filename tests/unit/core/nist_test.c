@@ -201,14 +201,14 @@ static void terms(const double *coefficients, const struct law_x *x, size_t coun
 
         now->terms(b, at, phi);
         for (size_t k = 0; k < k_count; k++)
-            ret_phi[i * k_count + k] = creal(phi[k]);
+            ret_phi[k * count + i] = creal(phi[k]);
         for (size_t j = 0; j < n && ret_dphi != NULL; j++) {
             if (now->linear[j] == 'b')
                 b[j + 1] += h * I;
             now->terms(b, at, phi);
             b[j + 1] = coefficients[j];
             for (size_t k = 0; k < k_count; k++)
-                ret_dphi[(i * k_count + k) * n + j] = cimag(phi[k]) / h;
+                ret_dphi[(k * n + j) * count + i] = cimag(phi[k]) / h;
         }
     }
 }
