@@ -4,13 +4,25 @@
 #include <math.h>
 #include <string.h>
 
-enum { REFUSALS_MAX = 30 };
+enum { REFUSALS_MAX = 15, SHORTENINGS = 3 };
 
-/* Second derivatives pay once a step promises less than this share of the objective. */
-static const double exact_below = 1e-4;
+static const double first_damping = 1e-4;
 
-/* They are taken anew where a step promises more than this share of the one before. */
-static const double stale_share = 1e-3;
+/* Second derivatives pay once a step promises less than this share of the objective… */
+static const double exact_below = 1e-2;
+
+/* …with little damping, as they know what is flat and what only looks so… */
+static const double curved_damping = 1e-8;
+
+/* …and are taken anew where a step gained so much more or less than it promised. */
+static const double belied = 0.1;
+
+/* A curvature that lets a step promise so many times what one without it did, or the one before, is
+ * not that of a valley's floor. */
+static const double bent_most = 4.0;
+
+/* Steps that promise more than this share of the objective need not be solved to the last. */
+static const double far_share = 1e-2;
 
 enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_problem *problem,
                               struct arena *arena, struct err *err)
@@ -65,13 +77,7 @@ static void set_step(const struct fit_polish *polish, const double *z, double de
     step->damping = damping;
     step->linear = polish->linear;
     step->along = polish->along;
-    memset(step->scale, 0, sizeof step->scale);
-    for (size_t i = 0; i < problem->n_rows; i++)
-        for (size_t j = 0; j < p; j++) {
-            double slope = polish->jacobian[i * problem->stride + j];
-
-            step->scale[j] += polish->weight[i] * slope * slope;
-        }
+    fit_step_scale(step);
     for (size_t j = 0; j < p; j++) {
         step->lower[j] = fmin(0.0, problem->lower[j] - z[j]);
         step->upper[j] = fmax(0.0, problem->upper[j] - z[j]);
@@ -153,69 +159,131 @@ static void last_step(struct fit_polish *polish, const struct fit_polish_goal *g
     *objective_at = got;
 }
 
+/* Where a descent stands. */
+struct descent {
+    struct fit_polish *polish;
+    const struct fit_polish_goal *goal;
+    double *z, objective;
+    double damping;
+    bool curved, stale; /* whether there is a curvature, and whether the way since has belied it */
+    struct fit_step step;
+};
+
+/* The objective at z + length·d, clipped, into ret_next; slopes come along where asked for, as most
+ * full steps are taken. */
+static double look(struct descent *descent, const double *d, double length, bool slopes,
+                   double *ret_next)
+{
+    struct fit_polish *polish = descent->polish;
+    const struct fit_problem *problem = polish->problem;
+
+    for (size_t j = 0; j < problem->p; j++)
+        ret_next[j] = descent->z[j] + length * d[j];
+    fit_problem_clip(problem, ret_next);
+    if (!fit_problem_evaluate(problem, ret_next, polish->trial, slopes ? polish->ahead : NULL))
+        return INFINITY;
+    return objective(polish, polish->trial, descent->goal->delta);
+}
+
+/* The full step, or as much of it as lowers the objective: its minimum along the parabola through
+ * what is known. Leaves residuals and slopes of the point in trial and ahead; INFINITY when a
+ * quarter of a quarter of it does not lower the objective either. */
+static double take_step(struct descent *descent, const double *d, double promised, double *ret_next)
+{
+    double got = look(descent, d, 1.0, true, ret_next), length = 1.0;
+
+    for (int shorter = 0; !(got < descent->objective) && shorter < SHORTENINGS; shorter++) {
+        double rise = (got - descent->objective) / (length * promised) + 2.0;
+
+        length *= fmax(0.1, fmin(0.5, 1.0 / rise));
+        got = look(descent, d, length, false, ret_next);
+        if (got < descent->objective)
+            got = look(descent, d, length, true, ret_next);
+    }
+    return got < descent->objective ? got : INFINITY;
+}
+
+static void accept(struct descent *descent, const double *next, double got, double promised)
+{
+    struct fit_polish *polish = descent->polish;
+    double share = (descent->objective - got) / promised;
+
+    if (share > 0.75)
+        descent->damping *= 0.1;
+    else if (share < 0.25)
+        descent->damping *= 10.0;
+    descent->stale = descent->stale || fabs(share - 1.0) > belied;
+    memcpy(descent->z, next, polish->problem->p * sizeof *next);
+    descent->objective = got;
+    swap(&polish->residual, &polish->trial);
+    swap(&polish->jacobian, &polish->ahead);
+}
+
+/* With the curvature of here, or without any. */
+static void bend(struct descent *descent, bool curved)
+{
+    if (curved)
+        set_curvature(descent->polish, descent->z, descent->goal->delta, &descent->step);
+    else
+        memset(&descent->step.curvature, 0, sizeof descent->step.curvature);
+    descent->damping = curved ? fmin(descent->damping, curved_damping) : first_damping;
+    descent->curved = curved;
+    descent->stale = false;
+}
+
 struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_polish_goal *goal,
                                    double *z)
 {
     struct fit_polished result = {.objective = INFINITY, .stop = FIT_MAX_ITERATIONS};
-    const struct fit_problem *problem = polish->problem;
-    size_t p = problem->p, refused = 0;
-    double damping = 1e-4, before = INFINITY;
-    struct fit_step step = {0};
-    bool curved = false;
+    struct descent descent = {
+        .polish = polish, .goal = goal, .z = z, .damping = first_damping, .stale = true};
+    size_t p = polish->problem->p, refused = 0;
+    double before = INFINITY;
 
-    fit_problem_clip(problem, z);
-    if (!fit_problem_evaluate(problem, z, polish->residual, polish->jacobian))
+    fit_problem_clip(polish->problem, z);
+    if (!fit_problem_evaluate(polish->problem, z, polish->residual, polish->jacobian))
         return result;
-    result.objective = objective(polish, polish->residual, goal->delta);
+    descent.objective = objective(polish, polish->residual, goal->delta);
     if (p == 0)
         result.stop = FIT_CONVERGED;
-    while (p > 0 && isfinite(result.objective) && result.iterations < goal->iterations) {
-        double d[LAW_MAX_COEFFICIENTS], next[LAW_MAX_COEFFICIENTS], promised, got = INFINITY;
+    while (p > 0 && isfinite(descent.objective) && result.iterations < goal->iterations) {
+        double d[LAW_MAX_COEFFICIENTS], next[LAW_MAX_COEFFICIENTS], promised, got;
 
-        set_step(polish, z, goal->delta, damping, &step);
-        promised = fit_step_solve(&step, d);
+        set_step(polish, z, goal->delta, descent.damping, &descent.step);
+        descent.step.gain_share = before > far_share * descent.objective ? 1e-2 : 1e-6;
+        promised = fit_step_solve(&descent.step, d);
         result.iterations++;
-        if (goal->exact && promised < exact_below * result.objective &&
-            (!curved || promised > stale_share * before)) {
-            set_curvature(polish, z, goal->delta, &step);
-            curved = true;
-            before = INFINITY;
+        if (descent.curved && !(promised < bent_most * before)) {
+            bend(&descent, false);
             continue;
         }
-        if (promised <= goal->tolerance * result.objective) {
+        before = promised;
+        if (goal->exact && descent.stale && promised < exact_below * descent.objective) {
+            bend(&descent, true);
+            continue;
+        }
+        if (promised <= goal->tolerance * descent.objective) {
             if (goal->exact)
-                last_step(polish, goal, d, z, &result.objective);
-            if (damping > 1e-4 * (refused > 0 ? 1e4 : 1.0) && refused > 0 && promised > 0.0)
-                result.stop = FIT_SMALL_STEP;
-            else
-                result.stop = FIT_CONVERGED;
+                last_step(polish, goal, d, z, &descent.objective);
+            result.stop = refused > 0 && promised > 0.0 ? FIT_SMALL_STEP : FIT_CONVERGED;
             break;
         }
-        before = promised;
-        for (size_t j = 0; j < p; j++)
-            next[j] = z[j] + d[j];
-        fit_problem_clip(problem, next);
-        /* Most steps are taken, so their slopes come along with their residuals. */
-        if (fit_problem_evaluate(problem, next, polish->trial, polish->ahead))
-            got = objective(polish, polish->trial, goal->delta);
-        if (!(got < result.objective)) {
+        got = take_step(&descent, d, promised, next);
+        if (!isfinite(got)) {
             if (++refused > REFUSALS_MAX) {
                 result.stop = FIT_SMALL_STEP;
                 break;
             }
-            damping *= 10.0;
+            descent.damping *= 100.0;
             continue;
         }
         refused = 0;
-        damping = result.objective - got > 0.5 * promised ? damping * 0.1 : damping;
-        memcpy(z, next, p * sizeof *z);
-        result.objective = got;
-        swap(&polish->residual, &polish->trial);
-        swap(&polish->jacobian, &polish->ahead);
+        accept(&descent, next, got, promised);
         if (polish->known != NULL && polish->known(polish->known_ctx, z)) {
             result.known = true;
             break;
         }
     }
+    result.objective = descent.objective;
     return result;
 }

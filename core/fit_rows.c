@@ -11,7 +11,10 @@
 #include "core/fit_point.h"
 #include "core/lanes.h"
 
-enum { FEATURES_MAX = LAW_MAX_TERMS * (LAW_MAX_COEFFICIENTS + 1) };
+enum {
+    FEATURES_MAX = LAW_MAX_TERMS * (LAW_MAX_COEFFICIENTS + 1),
+    RUNS_AT_ONCE = 4, /* share the loads of mix */
+};
 
 struct features {
     size_t count;
@@ -104,35 +107,48 @@ static bool fill_block(const struct fit_problem *problem, const struct fit_point
     return set_response(law, block);
 }
 
-/* Rows of a block; inlined at a constant number of lanes, which then stay in registers. */
+/* Rows of a few runs from the ith on; inlined at constant numbers of runs and of lanes, so that
+ * they stay in registers. Adds zeros to check, or NAN somewhere. */
+__attribute__((always_inline)) static inline void
+rows_at_once(const struct features *features, const double *const *value, const double *unit,
+             size_t i, size_t runs, size_t lanes, fit_lane *check, double *ret_rows)
+{
+    fit_lane row[RUNS_AT_ONCE][FIT_STRIDE / FIT_LANE] = {{{0}}};
+
+    for (size_t m = 0; m < features->count; m++)
+#pragma GCC unroll 4
+        for (size_t l = 0; l < lanes; l++) {
+            fit_lane mix;
+
+            memcpy(&mix, features->mix[m] + l * FIT_LANE, sizeof mix);
+#pragma GCC unroll 4
+            for (size_t r = 0; r < runs; r++)
+                row[r][l] += value[m][i + r] * mix;
+        }
+#pragma GCC unroll 4
+    for (size_t r = 0; r < runs; r++)
+#pragma GCC unroll 4
+        for (size_t l = 0; l < lanes; l++) {
+            fit_lane scaled = unit[i + r] * row[r][l];
+
+            *check += scaled - scaled;
+            memcpy(ret_rows + ((i + r) * lanes + l) * FIT_LANE, &scaled, sizeof scaled);
+        }
+}
+
 __attribute__((always_inline)) static inline bool
 rows_of(const struct features *features, const struct block *block, size_t lanes, double *ret_rows)
 {
     const double *value[FEATURES_MAX];
     fit_lane check = {0};
+    size_t i = 0;
 
     for (size_t m = 0; m < features->count; m++)
         value[m] = feature_values(features, block, m);
-    for (size_t i = 0; i < block->size; i++) {
-        fit_lane row[FIT_STRIDE / FIT_LANE] = {0};
-
-        for (size_t m = 0; m < features->count; m++) {
-            double v = block->unit[i] * value[m][i];
-
-#pragma GCC unroll 4
-            for (size_t l = 0; l < lanes; l++) {
-                fit_lane mix;
-
-                memcpy(&mix, features->mix[m] + l * FIT_LANE, sizeof mix);
-                row[l] += v * mix;
-            }
-        }
-#pragma GCC unroll 4
-        for (size_t l = 0; l < lanes; l++) {
-            check += row[l] - row[l];
-            memcpy(ret_rows + (i * lanes + l) * FIT_LANE, &row[l], sizeof row[l]);
-        }
-    }
+    for (; i + RUNS_AT_ONCE <= block->size; i += RUNS_AT_ONCE)
+        rows_at_once(features, value, block->unit, i, RUNS_AT_ONCE, lanes, &check, ret_rows);
+    for (; i < block->size; i++)
+        rows_at_once(features, value, block->unit, i, 1, lanes, &check, ret_rows);
     return check[0] + check[1] + check[2] + check[3] == 0.0;
 }
 

@@ -174,7 +174,7 @@ static bool take(struct search *search, const struct fit_polished *got, const do
  * small problem first takes the search's own optimum over all its runs. */
 static enum err_code polish_ends(struct search *search, struct arena *arena, struct err *err)
 {
-    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, true};
     struct fit_lm lm = {0};
     struct varpro all;
     bool refine = search->problem->n <= REFINE_RUNS_MAX;
@@ -318,7 +318,7 @@ static bool in_bowl(void *ctx, const double *z)
 
 static enum err_code jump_about(struct search *search, struct err *err)
 {
-    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, false};
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, true};
     struct bowl bowl = {.search = search};
     struct fit_polish_goal glance = {goal.delta, 1e-4, POLISH_STEPS, false};
     size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;

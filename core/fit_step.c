@@ -6,37 +6,66 @@
 
 enum { PIECES_MAX = 60, SEARCH_MAX = 40 };
 
-/* A step is exact enough when a further one would gain less than this share of the gain so far. */
-static const double gain_share = 1e-6;
+/* What clones call must be part of them; constant numbers of lanes stay in registers. */
+#define INLINE __attribute__((always_inline)) static inline
 
 /* Adds rows [from, to) at residuals t: gradient, and of the Hessian the lanes that hold the lower
  * triangle. */
-FIT_CLONES
-static void add_rows(const struct fit_step *step, const double *t, size_t from, size_t to,
-                     double delta, double *restrict gradient,
-                     double (*restrict hessian)[FIT_STRIDE])
+INLINE void rows_added(const struct fit_step *step, const double *t, size_t from, size_t to,
+                       double delta, size_t lanes, double *restrict gradient,
+                       double (*restrict hessian)[FIT_STRIDE])
 {
-    size_t p = step->p, stride = step->stride;
+    size_t p = step->p;
+    fit_lane sum[FIT_STRIDE / FIT_LANE] = {{0}};
 
     for (size_t i = from; i < to; i++) {
-        const double *restrict row = step->jacobian + i * stride;
-        double w = step->weight[i], size = fabs(t[i]), slope = t[i];
+        const double *restrict at = step->jacobian + i * lanes * FIT_LANE;
+        double w = step->weight[i], size = fabs(t[i]);
+        double slope = w * (size > delta ? copysign(delta, t[i]) : t[i]);
+        fit_lane row[FIT_STRIDE / FIT_LANE];
 
-        if (size > delta)
-            slope = copysign(delta, t[i]);
-        slope *= w;
-        for (size_t j = 0; j < stride; j += FIT_LANE)
-            for (size_t lane = 0; lane < FIT_LANE; lane++)
-                gradient[j + lane] -= slope * row[j + lane];
+#pragma GCC unroll 4
+        for (size_t l = 0; l < lanes; l++) {
+            memcpy(&row[l], at + l * FIT_LANE, sizeof row[l]);
+            sum[l] += slope * row[l];
+        }
         if (size > delta)
             continue;
         for (size_t j = 0; j < p; j++) {
-            double wj = w * row[j];
+            double wj = w * at[j];
 
-            for (size_t k = 0; k <= j; k += FIT_LANE)
-                for (size_t lane = 0; lane < FIT_LANE; lane++)
-                    hessian[j][k + lane] += wj * row[k + lane];
+#pragma GCC unroll 4
+            for (size_t l = 0; l < lanes; l++) {
+                fit_lane element;
+
+                if (l * FIT_LANE > j)
+                    break;
+                memcpy(&element, hessian[j] + l * FIT_LANE, sizeof element);
+                element += wj * row[l];
+                memcpy(hessian[j] + l * FIT_LANE, &element, sizeof element);
+            }
         }
+    }
+    for (size_t j = 0; j < lanes * FIT_LANE; j++)
+        gradient[j] -= sum[j / FIT_LANE][j % FIT_LANE];
+}
+
+FIT_CLONES
+static void add_rows(const struct fit_step *step, const double *t, size_t from, size_t to,
+                     double delta, double *gradient, double (*hessian)[FIT_STRIDE])
+{
+    switch (step->stride / FIT_LANE) {
+    case 1:
+        rows_added(step, t, from, to, delta, 1, gradient, hessian);
+        break;
+    case 2:
+        rows_added(step, t, from, to, delta, 2, gradient, hessian);
+        break;
+    case 3:
+        rows_added(step, t, from, to, delta, 3, gradient, hessian);
+        break;
+    default:
+        rows_added(step, t, from, to, delta, 4, gradient, hessian);
     }
 }
 
@@ -52,39 +81,73 @@ void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gra
             ret_hessian->at[k][j] = ret_hessian->at[j][k];
 }
 
-/* J·move, row by row. */
-FIT_CLONES
-static void set_along(const struct fit_step *step, const double *restrict move,
-                      double *restrict ret)
+INLINE void rows_along(const struct fit_step *step, const double *move, size_t lanes, double *ret)
 {
-    for (size_t i = 0; i < step->n_rows; i++) {
-        const double *restrict row = step->jacobian + i * step->stride;
-        double sum[FIT_LANE] = {0};
+    fit_lane by[FIT_STRIDE / FIT_LANE];
 
-        for (size_t j = 0; j < step->stride; j += FIT_LANE)
-            for (size_t lane = 0; lane < FIT_LANE; lane++)
-                sum[lane] += row[j + lane] * move[j + lane];
+    memcpy(by, move, lanes * sizeof *by);
+    for (size_t i = 0; i < step->n_rows; i++) {
+        fit_lane sum = {0};
+
+#pragma GCC unroll 4
+        for (size_t l = 0; l < lanes; l++) {
+            fit_lane row;
+
+            memcpy(&row, step->jacobian + (i * lanes + l) * FIT_LANE, sizeof row);
+            sum += row * by[l];
+        }
         ret[i] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
 }
 
+/* J·move, row by row. */
+FIT_CLONES
+static void set_along(const struct fit_step *step, const double *move, double *ret)
+{
+    switch (step->stride / FIT_LANE) {
+    case 1:
+        rows_along(step, move, 1, ret);
+        break;
+    case 2:
+        rows_along(step, move, 2, ret);
+        break;
+    case 3:
+        rows_along(step, move, 3, ret);
+        break;
+    default:
+        rows_along(step, move, 4, ret);
+    }
+}
+
+FIT_CLONES
 static double loss_sum(const struct fit_step *step, const double *t)
 {
-    double sum = 0.0;
+    fit_lane sum = {0};
+    double rest = 0.0, delta = step->delta;
+    size_t whole = isinf(delta) ? 0 : step->n - step->n % FIT_LANE;
 
-    for (size_t i = 0; i < step->n_rows; i++) {
-        double size = fabs(t[i]), delta = i < step->n ? step->delta : INFINITY;
+    for (size_t i = 0; i < whole; i += FIT_LANE) {
+        fit_lane size, w, beyond;
 
-        sum += step->weight[i] * (size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta));
+        memcpy(&size, t + i, sizeof size);
+        memcpy(&w, step->weight + i, sizeof w);
+        size = (fit_lane)((fit_lane_mask)size & INT64_MAX);
+        beyond = size - delta;
+        beyond = (fit_lane)((fit_lane_mask)beyond & (beyond > 0.0)); /* h = (r² − (|r| − δ)₊²)/2 */
+        sum += w * (0.5 * (size - beyond) * (size + beyond));
     }
-    return sum;
+    for (size_t i = whole; i < step->n_rows; i++) {
+        double size = fabs(t[i]), most = i < step->n ? delta : INFINITY;
+
+        rest += step->weight[i] * (size <= most ? 0.5 * size * size : most * (size - 0.5 * most));
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
 }
 
 /* Adds one lane's w·v·h'(t − s·v) to a and its derivative by −s to b: without branches, as
  * residuals change sides at random. */
-__attribute__((always_inline)) static inline void
-lane_slopes(const double *t_at, const double *v_at, const double *w_at, double s, double delta,
-            fit_lane *a, fit_lane *b)
+INLINE void lane_slopes(const double *t_at, const double *v_at, const double *w_at, double s,
+                        double delta, fit_lane *a, fit_lane *b)
 {
     const fit_lane most = {delta, delta, delta, delta};
     fit_lane t, v, w, rest, wv;
@@ -259,6 +322,43 @@ static void advance(struct fit_step *step, double s, const double *move, double 
         step->linear[i] -= s * step->along[i];
 }
 
+INLINE void rows_squared(const struct fit_step *step, size_t lanes, double *ret)
+{
+    fit_lane sum[FIT_STRIDE / FIT_LANE] = {{0}};
+
+    for (size_t i = 0; i < step->n_rows; i++) {
+        double w = step->weight[i];
+
+#pragma GCC unroll 4
+        for (size_t l = 0; l < lanes; l++) {
+            fit_lane row;
+
+            memcpy(&row, step->jacobian + (i * lanes + l) * FIT_LANE, sizeof row);
+            sum[l] += w * row * row;
+        }
+    }
+    memset(ret, 0, FIT_STRIDE * sizeof *ret);
+    memcpy(ret, sum, lanes * sizeof *sum);
+}
+
+FIT_CLONES
+void fit_step_scale(struct fit_step *step)
+{
+    switch (step->stride / FIT_LANE) {
+    case 1:
+        rows_squared(step, 1, step->scale);
+        break;
+    case 2:
+        rows_squared(step, 2, step->scale);
+        break;
+    case 3:
+        rows_squared(step, 3, step->scale);
+        break;
+    default:
+        rows_squared(step, 4, step->scale);
+    }
+}
+
 double fit_step_solve(struct fit_step *step, double *ret_d)
 {
     struct fit_matrix quadratic = step->curvature;
@@ -290,7 +390,7 @@ double fit_step_solve(struct fit_step *step, double *ret_d)
             bend += move[j] * bend_move[j];
             gain -= 0.5 * gradient[j] * move[j];
         }
-        if (!(gain > gain_share * gained) || !(gain > DBL_EPSILON * DBL_EPSILON * before))
+        if (!(gain > step->gain_share * gained) || !(gain > DBL_EPSILON * DBL_EPSILON * before))
             break;
         set_along(step, move, step->along);
         s = exact_length(step, base, bend, room(step, d, move));

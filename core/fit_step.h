@@ -21,10 +21,14 @@ struct fit_step {
     const double *weight;        /* n_rows */
     double delta;                /* INFINITY: squared */
     struct fit_matrix curvature; /* C: the law's own second derivatives; zero for Gauss-Newton */
+    double gain_share; /* pieces that gain less than this share of the gain so far are left out */
     double damping, scale[LAW_MAX_COEFFICIENTS];
     double lower[LAW_MAX_COEFFICIENTS], upper[LAW_MAX_COEFFICIENTS]; /* of d; lower <= 0 <= upper */
     double *linear, *along;                                          /* scratch, n_rows each */
 };
+
+/* Sets scale: the diagonal of Jᵀ·W·J. */
+void fit_step_scale(struct fit_step *step);
 
 /* Sets ret_d (p values). Returns the decrease of the problem without its damping, >= 0. */
 double fit_step_solve(struct fit_step *step, double *ret_d);

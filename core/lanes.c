@@ -91,3 +91,10 @@ double lanes_dot(const double *a, const double *b, size_t count)
             sum[l] += sum[l + half];
     return sum[0] + rest;
 }
+
+LANES_CLONES
+void lanes_add(double *restrict to, double factor, const double *restrict x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] += factor * x[i];
+}

@@ -107,4 +107,7 @@ bool lanes_log_each(double *x, size_t count);
 /* Σ a_i·b_i, always added up in the same order. */
 double lanes_dot(const double *a, const double *b, size_t count);
 
+/* to_i += factor·x_i */
+void lanes_add(double *to, double factor, const double *x, size_t count);
+
 #endif

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/amplitudes.h"
 #include "core/fit_matrix.h"
-
-/* A column whose part orthogonal to the earlier ones is this small (relative) depends on them. */
-static const double dependent_share = 1e-13;
+#include "core/lanes.h"
 
 /* Runs whose log loss lies further from the median, in median absolute deviations, are left out of
  * the search: least squares would fit them and nothing else. */
@@ -17,151 +16,6 @@ static const double gross_deviations = 20.0;
 /* Priors are weighed against a Huber loss, the search against squares: at residuals of half a
  * percent squares count this many times more. */
 static const double prior_share = 5.0;
-
-/* Turns column `pivot` of m values onto row `row`; applies the same turn to `other`. The reflector
- * stays in column[row..m); beta = 2/|v|². */
-static double reflector(double *column, size_t row, size_t m, double *ret_beta)
-{
-    double norm = 0.0, alpha;
-
-    for (size_t i = row; i < m; i++)
-        norm += column[i] * column[i];
-    norm = sqrt(norm);
-    *ret_beta = 0.0;
-    if (norm == 0.0)
-        return 0.0;
-    alpha = column[row] > 0.0 ? -norm : norm;
-    column[row] -= alpha;
-    *ret_beta = 1.0 / (norm * (norm + fabs(column[row] + alpha)));
-    return alpha;
-}
-
-static void reflect(const double *v, double beta, size_t row, size_t m, double *column)
-{
-    double dot = 0.0;
-
-    for (size_t i = row; i < m; i++)
-        dot += v[i] * column[i];
-    dot *= beta;
-    for (size_t i = row; i < m; i++)
-        column[i] -= dot * v[i];
-}
-
-struct triangle {
-    size_t k;                               /* columns factored: those of the mask */
-    size_t column[LAW_MAX_TERMS];           /* their indices */
-    double r[LAW_MAX_TERMS][LAW_MAX_TERMS]; /* upper triangle */
-    double beta[LAW_MAX_TERMS];
-};
-
-/* QR of the columns in mask, reflectors left in phi; y turned along. Dependent columns drop out. */
-static void factor(double *phi, double *y, size_t m, size_t k_count, unsigned mask,
-                   struct triangle *ret)
-{
-    ret->k = 0;
-    for (size_t k = 0; k < k_count; k++) {
-        double *column = phi + k * m;
-        double whole = 0.0, alpha;
-        size_t row = ret->k;
-
-        if (!(mask & (1u << k)) || row >= m)
-            continue;
-        for (size_t i = 0; i < m; i++)
-            whole += column[i] * column[i];
-        for (size_t j = 0; j < row; j++)
-            reflect(phi + ret->column[j] * m, ret->beta[j], j, m, column);
-        alpha = reflector(column, row, m, &ret->beta[row]);
-        if (fabs(alpha) <= dependent_share * sqrt(whole))
-            continue;
-        for (size_t j = 0; j < row; j++)
-            ret->r[j][row] = column[j];
-        ret->r[row][row] = alpha;
-        ret->column[row] = k;
-        ret->k++;
-        reflect(column, ret->beta[row], row, m, y);
-    }
-}
-
-/* Back-substitution of R·a = y; false when an amplitude is not positive. */
-static bool substitute(const struct triangle *t, const double *y, double *ret_amplitudes)
-{
-    bool positive = true;
-
-    for (size_t i = t->k; i-- > 0;) {
-        double sum = y[i];
-
-        for (size_t j = i + 1; j < t->k; j++)
-            sum -= t->r[i][j] * ret_amplitudes[t->column[j]];
-        ret_amplitudes[t->column[i]] = sum / t->r[i][i];
-        positive = positive && sum / t->r[i][i] >= 0.0;
-    }
-    return positive;
-}
-
-static double tail_norm(const double *y, size_t from, size_t m)
-{
-    double sum = 0.0;
-
-    for (size_t i = from; i < m; i++)
-        sum += y[i] * y[i];
-    return sum;
-}
-
-/* The best non-negative set, from the triangle of all columns: a problem of at most k rows. */
-static unsigned best_set(const struct triangle *all, const double *y, double *ret_amplitudes)
-{
-    double best = INFINITY;
-    unsigned best_mask = 0;
-
-    for (unsigned set = 0; set < 1u << all->k; set++) {
-        double phi[LAW_MAX_TERMS * LAW_MAX_TERMS] = {0}, c[LAW_MAX_TERMS];
-        double a[LAW_MAX_TERMS] = {0}, norm;
-        struct triangle small;
-
-        for (size_t j = 0; j < all->k; j++)
-            for (size_t i = 0; i <= j; i++)
-                phi[j * all->k + i] = all->r[i][j];
-        memcpy(c, y, all->k * sizeof *c);
-        factor(phi, c, all->k, all->k, set, &small);
-        norm = tail_norm(c, small.k, all->k);
-        if (!substitute(&small, c, a) || !(norm < best))
-            continue;
-        best = norm;
-        best_mask = 0;
-        for (size_t j = 0; j < all->k; j++) {
-            ret_amplitudes[all->column[j]] = a[j];
-            best_mask |= a[j] > 0.0 ? 1u << all->column[j] : 0u;
-        }
-    }
-    return best_mask;
-}
-
-double varpro_solve(double *phi, double *y, size_t m, size_t k, bool is_signed,
-                    double *ret_amplitudes, unsigned *ret_used)
-{
-    struct triangle t;
-    double head = 0.0;
-
-    for (size_t i = 0; i < k; i++)
-        ret_amplitudes[i] = 0.0;
-    factor(phi, y, m, k, (1u << k) - 1u, &t);
-    *ret_used = 0;
-    for (size_t j = 0; j < t.k; j++)
-        *ret_used |= 1u << t.column[j];
-    if (substitute(&t, y, ret_amplitudes) || is_signed)
-        return tail_norm(y, t.k, m);
-    for (size_t i = 0; i < k; i++)
-        ret_amplitudes[i] = 0.0;
-    *ret_used = best_set(&t, y, ret_amplitudes);
-    for (size_t i = 0; i < t.k; i++) {
-        double sum = y[i];
-
-        for (size_t j = i; j < t.k; j++)
-            sum -= t.r[i][j] * ret_amplitudes[t.column[j]];
-        head += sum * sum;
-    }
-    return head + tail_norm(y, t.k, m);
-}
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -275,7 +129,7 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
     const struct fit_problem *problem = v->problem;
     const struct law *law = problem->law;
     size_t n = problem->n, k_count = law->n_terms, free_count = 0;
-    double unit = exp(-problem->shift), centre[LAW_MAX_TERMS];
+    double unit = exp(-problem->shift), centre[LAW_MAX_TERMS], check = 0.0;
 
     if (!centre_terms(problem, natural, centre))
         return SIZE_MAX;
@@ -293,13 +147,12 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
         ret_free[free_count++] = k;
         for (size_t r = 0; r < n; r++) {
             column[r] = v->root[r] * (v->work[k * n + r] / centre[k]);
-            if (!isfinite(column[r]))
-                return SIZE_MAX;
+            check += column[r] - column[r]; /* 0, or NAN */
         }
         memset(column + n, 0, (v->rows - n) * sizeof *column);
     }
     prior_rows(v, natural, centre, ret_free, free_count);
-    return free_count;
+    return check == 0.0 ? free_count : SIZE_MAX;
 }
 
 /* The natural mean of the prior on an amplitude whose logarithm has one; 0 without. */
@@ -337,12 +190,11 @@ struct inner {
     size_t term[LAW_MAX_TERMS];
     double natural[LAW_MAX_COEFFICIENTS];
     double a[LAW_MAX_TERMS]; /* by column */
-    unsigned used;
+    struct amplitudes set;
     double value;
 };
 
-/* Solves the amplitudes; residual is left turned by the reflectors in phi when every column is
- * used. */
+/* Solves the amplitudes; phi and residual are left factored by all columns. */
 static bool solve_inner(struct varpro *v, double *z, bool slopes, struct inner *ret)
 {
     const struct fit_problem *problem = v->problem;
@@ -351,8 +203,8 @@ static bool solve_inner(struct varpro *v, double *z, bool slopes, struct inner *
     ret->count = columns(v, ret->natural, slopes, ret->term);
     if (ret->count == SIZE_MAX)
         return false;
-    ret->value = varpro_solve(v->phi, v->residual, v->rows, ret->count,
-                              problem->law->signed_amplitudes, ret->a, &ret->used);
+    ret->value = amplitudes_solve(v->phi, v->residual, v->rows, ret->count,
+                                  problem->law->signed_amplitudes, ret->a, &ret->set);
     if (!isfinite(ret->value))
         return false;
     return keep_amplitudes(problem, ret->natural, ret->term, ret->count, ret->a, z);
@@ -381,22 +233,18 @@ static void slope_columns(struct varpro *v, const double *z, const struct inner 
     (void)centre_terms(problem, natural, centre);
     for (size_t c = 0; c < inner->count; c++)
         factor_of[inner->term[c]] = inner->a[c] / centre[inner->term[c]];
-    for (size_t r = 0; r < n; r++) {
-        double row[LAW_MAX_COEFFICIENTS] = {0};
+    memset(v->jacobian, 0, v->rows * v->q * sizeof *v->jacobian);
+    for (size_t m = 0; m < problem->n_pairs; m++) {
+        size_t k = problem->pair[m].term, i = problem->pair[m].coefficient;
 
-        for (size_t i = 0; i < c_count; i++) {
-            double sum = 0.0;
-
-            if (!problem->is_free[i] || problem->term[i] != SIZE_MAX)
-                continue;
-            for (size_t k = 0; k < k_count; k++)
-                sum += factor_of[k] * v->gradient_terms[(k * c_count + i) * n + r];
-            for (size_t s = 0; s < v->q; s++)
-                row[s] += sum * chain[i][v->searched[s]];
-        }
         for (size_t s = 0; s < v->q; s++)
-            v->jacobian[s * v->rows + r] = v->root[r] * row[s];
+            if (chain[i][v->searched[s]] != 0.0)
+                lanes_add(v->jacobian + s * v->rows, factor_of[k] * chain[i][v->searched[s]],
+                          v->gradient_terms + (k * c_count + i) * n, n);
     }
+    for (size_t s = 0; s < v->q; s++)
+        for (size_t r = 0; r < n; r++)
+            v->jacobian[s * v->rows + r] *= v->root[r];
     for (size_t m = 0; m < problem->n_priors; m++) {
         size_t i = problem->prior[m].coefficient;
         double scale = sqrt(prior_share) / problem->prior[m].sd;
@@ -415,32 +263,27 @@ static void slope_columns(struct varpro *v, const double *z, const struct inner 
 static bool normal_equations(struct varpro *v, double *z, struct inner *inner,
                              struct fit_matrix *ret_h, double *ret_g)
 {
-    struct triangle t;
+    unsigned all;
 
     if (!solve_inner(v, z, true, inner))
         return false;
     slope_columns(v, z, inner);
-    if (columns(v, inner->natural, false, inner->term) == SIZE_MAX)
-        return false;
-    factor(v->phi, v->residual, v->rows, inner->count, inner->used, &t);
+    all = (1u << inner->count) - 1u;
+    if (inner->set.used != all) { /* factored with columns that are not used */
+        if (columns(v, inner->natural, false, inner->term) == SIZE_MAX)
+            return false;
+        amplitudes_factor(v->phi, v->residual, v->rows, inner->count, inner->set.used, &inner->set);
+    }
     for (size_t s = 0; s < v->q; s++)
-        for (size_t c = 0; c < t.k; c++)
-            reflect(v->phi + t.column[c] * v->rows, t.beta[c], c, v->rows,
-                    v->jacobian + s * v->rows);
+        amplitudes_turn(&inner->set, v->phi, v->rows, v->jacobian + s * v->rows);
     for (size_t s = 0; s < v->q; s++) {
-        const double *a = v->jacobian + s * v->rows;
+        const double *a = v->jacobian + s * v->rows + inner->set.k;
+        size_t m = v->rows - inner->set.k;
 
-        ret_g[s] = 0.0;
-        for (size_t r = t.k; r < v->rows; r++)
-            ret_g[s] += a[r] * v->residual[r];
-        for (size_t u = 0; u <= s; u++) {
-            const double *b = v->jacobian + u * v->rows;
-            double sum = 0.0;
-
-            for (size_t r = t.k; r < v->rows; r++)
-                sum += a[r] * b[r];
-            ret_h->at[s][u] = ret_h->at[u][s] = sum;
-        }
+        ret_g[s] = lanes_dot(a, v->residual + inner->set.k, m);
+        for (size_t u = 0; u <= s; u++)
+            ret_h->at[s][u] = ret_h->at[u][s] =
+                lanes_dot(a, v->jacobian + u * v->rows + inner->set.k, m);
         if (!isfinite(ret_g[s]) || !isfinite(ret_h->at[s][s]))
             return false;
     }

@@ -11,13 +11,6 @@
 
 #include "core/fit_problem.h"
 
-/* min |y − Φ·a|² with a >= 0 (or of any sign), by Householder QR and, where the free solution
- * leaves the bounds, by enumerating the 2^k sets of amplitudes at 0. phi: k columns of m values,
- * one after the other; both it and y are overwritten. Columns that depend on earlier ones get 0.
- * ret_used gets a bit per amplitude not at 0. Returns the squared norm of the residual. */
-double varpro_solve(double *phi, double *y, size_t m, size_t k, bool is_signed,
-                    double *ret_amplitudes, unsigned *ret_used);
-
 struct varpro {
     const struct fit_problem *problem;
     size_t rows;                           /* runs, then priors on searched coefficients */
