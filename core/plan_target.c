@@ -5,6 +5,10 @@
 #include "core/plan_balance.h"
 #include "core/plan_search.h"
 
+/* A target missed by no more is met: what another objective reached with the same limits is within
+ * rounding of it. Far below the 1e-9 to which limits are kept. */
+static const double met_tolerance = 1e-12;
+
 struct aim {
     const struct plan_cell *cell;
     double target_loss;
@@ -25,9 +29,17 @@ static double excess_at(const void *ctx, double x)
 static double d_at_target(const struct aim *aim, double d_out, double d_in)
 {
     double out = log(d_out), in = log(d_in);
-    double x = plan_search_root(excess_at, aim, in, excess_at(aim, in), out, excess_at(aim, out));
+    double at_in = excess_at(aim, in), x;
 
+    if (at_in >= 0)
+        return d_in;
+    x = plan_search_root(excess_at, aim, in, at_in, out, excess_at(aim, out));
     return x == in ? d_in : exp(x);
+}
+
+static bool is_met(const struct aim *aim, double d_model)
+{
+    return excess_at(aim, log(d_model)) <= met_tolerance * aim->target_loss;
 }
 
 static enum plan_outcome compute_unimodal(const struct plan_cell *cell, double target_loss,
@@ -45,7 +57,7 @@ static enum plan_outcome compute_unimodal(const struct plan_cell *cell, double t
     if (tokens > plan_cell_tokens_cap(cell, d)) {
         /* More tokens than there are: the smallest model that does with fewer. */
         aim.tokens = plan_cell_tokens_cap;
-        if (!(excess_at(&aim, log(d_end)) <= 0))
+        if (!is_met(&aim, d_end))
             return PLAN_NOTHING;
         d = d_at_target(&aim, d, d_end);
         tokens = plan_cell_tokens_cap(cell, d);
@@ -53,8 +65,7 @@ static enum plan_outcome compute_unimodal(const struct plan_cell *cell, double t
     if (tokens < plan_cell_tokens_least(cell, d)) {
         /* Fewer than may be: the smallest model that the fewest tokens bring to the target. */
         aim.tokens = plan_cell_tokens_least;
-        d = excess_at(&aim, log(cell->d_min)) <= 0 ? cell->d_min
-                                                   : d_at_target(&aim, cell->d_min, d);
+        d = is_met(&aim, cell->d_min) ? cell->d_min : d_at_target(&aim, cell->d_min, d);
         tokens = plan_cell_tokens_least(cell, d);
     }
     if (!(tokens < INFINITY) || plan_least_found(cell, d, tokens, ret) != PLAN_FOUND)
@@ -72,7 +83,7 @@ static double tokens_for_target(const struct plan_cell *cell, double target_loss
 
     if (!(most >= least) && !plan_cell_allows(cell, d_model, least))
         return NAN;
-    if (plan_cell_loss(cell, d_model, least) <= target_loss)
+    if (plan_cell_loss(cell, d_model, least) <= target_loss * (1 + met_tolerance))
         return least;
     if (cell->appetite != PLAN_MORE_TOKENS)
         return NAN;
@@ -96,7 +107,7 @@ static double memory_at(const void *ctx, double x)
 {
     const struct aim *aim = (const struct aim *)ctx;
 
-    return excess_at(ctx, x) <= 0 ? plan_poly_at(&aim->cell->served, exp(x)) : INFINITY;
+    return is_met(aim, exp(x)) ? plan_poly_at(&aim->cell->served, exp(x)) : INFINITY;
 }
 
 static enum plan_outcome cost_global(const struct plan_cell *cell, double target_loss,
@@ -135,12 +146,12 @@ static enum plan_outcome memory_unimodal(const struct plan_cell *cell, double ta
     struct plan_point best;
     double d = cell->d_min, tokens;
 
-    if (!(excess_at(&aim, log(d)) <= 0)) {
+    if (!is_met(&aim, d)) {
         enum plan_outcome outcome = plan_least_loss(cell, &best);
         double d_end =
             outcome == PLAN_FOUND ? best.d_model : fmin(cell->d_max, PLAN_D_MODEL_ENDLESS);
 
-        if (outcome == PLAN_NOTHING || !(excess_at(&aim, log(d_end)) <= 0))
+        if (outcome == PLAN_NOTHING || !is_met(&aim, d_end))
             return PLAN_NOTHING;
         d = d_at_target(&aim, d, d_end);
     }

@@ -265,6 +265,34 @@ static void least_memory_is_dual_to_least_loss(void **state)
     assert_near(solve(*state, &question)->experts, best.experts, 0);
 }
 
+/* Limits other than compute may leave one configuration only, and its loss is then the target to
+ * the last bit or one beside it. */
+static void the_least_loss_of_the_limits_is_a_target_in_reach(void **state)
+{
+    struct rng rng = rng_stream(31, 0);
+
+    for (size_t p = 0; p < PLANNING_PRESETS; p++) {
+        for (int round = 0; round < 60; round++) {
+            struct plan_question question = question_of(planning_presets[p]);
+            struct plan_limits *limits = &question.limits;
+            struct plan_configuration best;
+
+            limits->compute_flops = 1e26;
+            limits->max_tokens_per_param = pow(10, 1 + 2 * rng_uniform(&rng));
+            limits->memory_bytes = pow(10, 9.2 + 2 * rng_uniform(&rng));
+            if (round & 1)
+                limits->max_tokens = pow(10, 9 + 3 * rng_uniform(&rng));
+            best = *solve(*state, &question);
+            question.target_loss = best.loss;
+            question.objective = PLAN_LEAST_MEMORY;
+            assert_near(solve(*state, &question)->loss, best.loss, 1e-11);
+            question.objective = PLAN_LEAST_COMPUTE;
+            limits->compute_flops = INFINITY;
+            assert_near(solve(*state, &question)->loss, best.loss, 1e-11);
+        }
+    }
+}
+
 static void more_of_a_limit_never_raises_the_loss(void **state)
 {
     static const size_t offset[] = {
@@ -814,6 +842,7 @@ int main(void)
         cmocka_unit_test(closed_form_refuses_ill_signed_exponents),
         cmocka_unit_test(least_compute_is_dual_to_least_loss),
         cmocka_unit_test(least_memory_is_dual_to_least_loss),
+        cmocka_unit_test(the_least_loss_of_the_limits_is_a_target_in_reach),
         cmocka_unit_test(more_of_a_limit_never_raises_the_loss),
         cmocka_unit_test(binding_limits_bind),
         cmocka_unit_test(dense_has_one_granularity_and_no_router),
