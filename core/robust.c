@@ -26,3 +26,15 @@ double robust_weight(const struct robust *robust, double residual)
         return 1.0;
     return robust->delta / size;
 }
+
+double robust_spread(const struct robust *robust, double noise)
+{
+    double z = robust->delta / noise, inside, square;
+
+    if (robust->kind == ROBUST_SQUARED || !(noise > 0))
+        return noise;
+    inside = erf(z * M_SQRT1_2); /* P(|r| <= delta) = E[h''] */
+    square = inside - z * sqrt(2 * M_1_PI) * exp(-0.5 * z * z) + z * z * erfc(z * M_SQRT1_2);
+    /* Below, the terms cancel and the limit is reached. */
+    return z < 1e-4 ? noise * sqrt(M_PI_2) : noise * sqrt(square) / inside;
+}

@@ -27,4 +27,9 @@ double robust_slope(const struct robust *robust, double residual);
  * users as its effective weight. */
 double robust_weight(const struct robust *robust, double residual);
 
+/* What the noise of sd `noise` (normal) counts as when a law is fitted by this loss: the sd that
+ * least squares would need to know the law no better, √E[h'²]/E[h''] (Huber 1964). `noise` itself
+ * for squared, up to √(π/2) of it where delta is small beside it. */
+double robust_spread(const struct robust *robust, double noise);
+
 #endif

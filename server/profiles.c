@@ -9,11 +9,10 @@
 #include <string.h>
 
 #include "core/fit_profile.h"
-#include "db/store.h"
 #include "server/answer.h"
 #include "server/app.h"
-#include "server/fit_document.h"
 #include "server/fits.h"
+#include "server/fitted.h"
 #include "server/fitting.h"
 #include "server/handlers.h"
 #include "server/model.h"
@@ -60,13 +59,9 @@ static const char *const profile_members[] = {
 /* What the lanes share. */
 struct profiling {
     struct profile_query query;
-    const struct fit_record *record;
-    const struct law *law;
-    struct fit_options options;
+    struct fitted fitted;
     struct fit_result result; /* coefficient and is_free */
     size_t index;
-    size_t next, count; /* of the record's runs; read */
-    struct obs *obs;
     struct fit_watch watch;
 };
 
@@ -77,20 +72,9 @@ static enum err_code no_memory(struct call *call)
 
 static enum err_code compute(struct call *call);
 
-/* The options the fit was made with, from its document: they read as a request. */
-static enum err_code read_options(struct call *call, struct profiling *profiling)
-{
-    const char *text;
-    size_t length;
-
-    if (!fit_document_member(profiling->record, "options", &text, &length))
-        return err_set(&call->err, ERR_INTERNAL, "the fit does not say how it was made");
-    return fit_request_reread(call, text, length, profiling->law, &profiling->options);
-}
-
 static enum err_code find_coefficient(struct call *call, struct profiling *profiling)
 {
-    const struct law *law = profiling->law;
+    const struct law *law = profiling->fitted.law;
 
     profiling->index = law_coefficient_index(law, profiling->query.coefficient);
     if (profiling->index == law->n_coefficients)
@@ -98,55 +82,14 @@ static enum err_code find_coefficient(struct call *call, struct profiling *profi
                        "law '%s' has no coefficient '%.64s'", law->name,
                        profiling->query.coefficient);
     for (size_t i = 0; i < law->n_coefficients; i++) {
-        profiling->result.coefficient[i] = profiling->record->coefficient[i];
-        profiling->result.is_free[i] = profiling->options.hold[i] != FIT_FIXED;
+        profiling->result.coefficient[i] = profiling->fitted.record->coefficient[i];
+        profiling->result.is_free[i] = profiling->fitted.options.hold[i] != FIT_FIXED;
     }
     profiling->result.law = law;
     return profiling->result.is_free[profiling->index]
                ? ERR_OK
                : err_add(&call->err, ERR_UNSUPPORTED, ERR_AT_PARAMETER, "coefficient", 0,
                          "%s was not free in this fit", profiling->query.coefficient);
-}
-
-static bool take_run(void *ctx, const struct experiment *run)
-{
-    struct profiling *profiling = ctx;
-    const struct fit_record *record = profiling->record;
-
-    while (profiling->next < record->n_runs && record->runs[profiling->next] < run->id)
-        profiling->next++;
-    if (profiling->next == record->n_runs)
-        return false;
-    if (record->runs[profiling->next] == run->id)
-        profiling->obs[profiling->count++] = run->obs;
-    return true;
-}
-
-/* Reads the runs and checks that they are those of the fit to the bit. */
-static enum err_code read_runs(struct call *call, struct profiling *profiling)
-{
-    const struct fit_record *record = profiling->record;
-    const char *data;
-    char sha256[65];
-    size_t length;
-    enum err_code code;
-
-    fitting_make_room(call);
-    profiling->obs = arena_alloc(&call->arena, (record->n_runs + 1) * sizeof *profiling->obs);
-    if (profiling->obs == NULL)
-        return no_memory(call);
-    code = experiment_each(call->store, record->study, NULL, 0, INT64_MAX, 0, take_run, profiling,
-                           &call->err);
-    if (code != ERR_OK)
-        return code;
-    qsort(profiling->obs, profiling->count, sizeof *profiling->obs, obs_compare);
-    obs_fingerprint(profiling->obs, profiling->count, sha256);
-    if (!fit_document_member(record, "data", &data, &length) ||
-        memmem(data, length, sha256, strlen(sha256)) == NULL)
-        return err_set(&call->err, ERR_CONFLICT,
-                       "runs of fit %" PRId64 " were changed or deleted since: fit again",
-                       record->id);
-    return ERR_OK;
 }
 
 enum err_code profiles_read(struct call *call)
@@ -163,15 +106,15 @@ enum err_code profiles_read(struct call *call)
     answer_query(call, NULL, NULL, &profiling->query, &presence);
     code = answer_select(call, &out, profiling->query.fields, profile_members);
     if (code == ERR_OK)
-        code = fit_find_finished(call, &profiling->record);
+        code = fit_find_finished(call, &profiling->fitted.record);
     if (code != ERR_OK)
         return code;
-    profiling->law = snapshot_fit_law(call->snapshot, profiling->record->id);
-    code = read_options(call, profiling);
+    profiling->fitted.law = snapshot_fit_law(call->snapshot, profiling->fitted.record->id);
+    code = fitted_read_options(call, &profiling->fitted);
     if (code == ERR_OK)
         code = find_coefficient(call, profiling);
     if (code == ERR_OK)
-        code = read_runs(call, profiling);
+        code = fitted_read_runs(call, &profiling->fitted);
     if (code != ERR_OK)
         return code;
     call->stage = profiling;
@@ -219,17 +162,17 @@ static void write_warnings(struct out *out, const struct profiling *profiling,
 static enum err_code answer_profile(struct call *call, const struct profiling *profiling,
                                     const struct fit_profile *profile)
 {
-    double objective = fit_objective(&profiling->options, profiling->result.coefficient,
-                                     profiling->obs, profiling->count);
+    double objective = fit_objective(&profiling->fitted.options, profiling->result.coefficient,
+                                     profiling->fitted.obs, profiling->fitted.count);
     struct out out;
     enum err_code code = answer_select(call, &out, profiling->query.fields, profile_members);
 
     if (code != ERR_OK)
         return code;
     out_object_begin(&out, NULL);
-    out_integer(&out, "fit", profiling->record->id);
-    out_text(&out, "law", profiling->law->name);
-    out_text(&out, "study", profiling->record->study);
+    out_integer(&out, "fit", profiling->fitted.record->id);
+    out_text(&out, "law", profiling->fitted.law->name);
+    out_text(&out, "study", profiling->fitted.record->study);
     out_text(&out, "coefficient", profiling->query.coefficient);
     out_number(&out, "value", profiling->result.coefficient[profiling->index]);
     out_number(&out, "objective", objective);
@@ -257,13 +200,14 @@ static enum err_code compute(struct call *call)
     struct fit_profile profile;
     enum err_code code;
 
-    profiling->options.progress = watch;
-    profiling->options.progress_ctx = call;
-    profiling->options.memory = fitting_memory_left(call);
+    profiling->fitted.options.progress = watch;
+    profiling->fitted.options.progress_ctx = call;
+    profiling->fitted.options.memory = fitting_memory_left(call);
     jobs_watch_call(call->app->jobs, &profiling->watch, call);
-    code = fit_profile_run(&profiling->options, profiling->obs, profiling->count,
-                           &profiling->result, profiling->index, (size_t)profiling->query.points,
-                           profiling->query.level, &call->arena, &profile, &call->err);
+    code =
+        fit_profile_run(&profiling->fitted.options, profiling->fitted.obs, profiling->fitted.count,
+                        &profiling->result, profiling->index, (size_t)profiling->query.points,
+                        profiling->query.level, &call->arena, &profile, &call->err);
     jobs_unwatch(call->app->jobs, &profiling->watch);
     if (code == ERR_CANCELLED)
         return jobs_stopped(call);

@@ -434,7 +434,7 @@ static const struct route routes[] = {
         .handler = suggestions_post,
         .operation = "suggestRuns",
         .help = "The next runs to make: those that tell most of a planned loss and optimum, by "
-                "V-optimal design on the fit's draws.",
+                "V-optimal design on the fit's runs.",
         .body = suggest_fields,
         .n_body = SUGGEST_FIELDS,
         .body_types = "application/json",

@@ -4,15 +4,15 @@
 
 #include "core/suggest.h"
 #include "server/answer.h"
+#include "server/fitted.h"
 #include "server/handlers.h"
-#include "server/question.h"
+#include "server/suggestion.h"
 
 static const char *const suggestion_members[] = {
     "fit",          "law",       "study", "constraints", "target",   "noise_log", "sd_log",
     "sd_log_after", "shrinkage", "runs",  "flops",       "warnings", NULL};
 
 enum {
-    RUNS_DEFAULT = 4,
     CELLS_MAX = 64, /* pairs of E and G */
     TARGETS = 3,
 };
@@ -20,101 +20,11 @@ enum {
 /* How far beyond the fit's greatest run the box reaches by default. */
 static const double box_reach = 4;
 
-struct suggest_query {
-    struct model_query model;
-    double budget, noise;
-    int64_t runs;
-    struct field_numbers experts, granularity;
-    double n_active_min, n_active_max, tokens_min, tokens_max;
-    const char *fields;
-    struct question_query plan;
-};
-
-/* The part of a plan's question that a target takes. */
-static const struct field *const target_fields = &question_fields[QUESTION_TARGET_FIRST];
-
-static enum err_code decode_plan(const struct json *value, const char *pointer, void *target,
-                                 struct arena *arena, struct err *err)
-{
-    struct field_presence presence;
-
-    return field_from_json(target_fields, QUESTION_TARGET_FIELDS, value, pointer, NULL, NULL,
-                           target, &presence, arena, err);
-}
-
-#define AT(member) offsetof(struct suggest_query, member)
-
-const struct field suggest_fields[] = {
-    MODEL_FIELDS(struct suggest_query, model),
-    {.name = "budget",
-     .kind = FIELD_NUMBER,
-     .offset = AT(budget),
-     .required = true,
-     .min_exclusive = true,
-     .unit = "FLOPs",
-     .help = "Training compute of all suggested runs together."},
-    {.name = "plan",
-     .kind = FIELD_CUSTOM,
-     .offset = AT(plan),
-     .required = true,
-     .schema = "SuggestPlan",
-     .custom = decode_plan,
-     .help = "The plan to know better: limits and objective, as POST /v1/plan takes them."},
-    {.name = "runs",
-     .kind = FIELD_INTEGER,
-     .offset = AT(runs),
-     .min = 1,
-     .max = SUGGEST_RUNS_MAX,
-     .fallback = "4",
-     .help = "The most runs to suggest."},
-    {.name = "experts",
-     .kind = FIELD_NUMBERS,
-     .offset = AT(experts),
-     .min = 1,
-     .help = "E allowed for the runs; by default those of the plan."},
-    {.name = "granularity",
-     .kind = FIELD_NUMBERS,
-     .offset = AT(granularity),
-     .min_exclusive = true,
-     .help = "G allowed for the runs; by default those of the plan."},
-    {.name = "n_active_min",
-     .kind = FIELD_COUNT,
-     .offset = AT(n_active_min),
-     .min_exclusive = true,
-     .unit = "parameters",
-     .help = "The smallest run; by default the fit's smallest."},
-    {.name = "n_active_max",
-     .kind = FIELD_COUNT,
-     .offset = AT(n_active_max),
-     .min_exclusive = true,
-     .unit = "parameters",
-     .help = "The largest run; by default four times the fit's largest."},
-    {.name = "tokens_min",
-     .kind = FIELD_COUNT,
-     .offset = AT(tokens_min),
-     .min_exclusive = true,
-     .unit = "tokens",
-     .help = "The fewest tokens; by default the fit's fewest."},
-    {.name = "tokens_max",
-     .kind = FIELD_COUNT,
-     .offset = AT(tokens_max),
-     .min_exclusive = true,
-     .unit = "tokens",
-     .help = "The most tokens; by default four times the fit's most."},
-    {.name = "noise",
-     .kind = FIELD_NUMBER,
-     .offset = AT(noise),
-     .min_exclusive = true,
-     .max = 1,
-     .help = "The standard deviation of one run's ln loss; by default the fit's."},
-    SELECT_FIELD(struct suggest_query, fields),
-};
-TABLE_IS(suggest_fields, SUGGEST_FIELDS);
-
 /* All that the stages share. */
 struct stage {
-    struct suggest_query query;
+    struct suggestion_query query;
     struct model_choice choice;
+    struct fitted fitted; /* what the answering fit was made of */
     struct plan_question target;
     struct suggest_question question;
     struct plan_configuration targets[TARGETS];
@@ -148,7 +58,7 @@ static void fill_range(double min, double max, const struct fit_range *range, do
 /* What is asked of the design; faults of what the caller gave are added to call->err. */
 static enum err_code fill_question(struct call *call, struct stage *stage)
 {
-    const struct suggest_query *query = &stage->query;
+    const struct suggestion_query *query = &stage->query;
     const struct plan_model *model = &stage->target.model;
     struct suggest_question *q = &stage->question;
     bool own_experts = query->experts.count > 0, own_granularity = query->granularity.count > 0;
@@ -178,6 +88,28 @@ static enum err_code fill_question(struct call *call, struct stage *stage)
     if (!(q->noise_log > 0))
         answer_fault(call, "noise", "is required: the fit does not know its own");
     return call->err.code;
+}
+
+/* The runs so far decide which are worth making next. */
+static enum err_code read_fitted(struct call *call, struct stage *stage)
+{
+    struct fitted *fitted = &stage->fitted;
+    enum err_code code;
+
+    if (stage->choice.record == NULL)
+        return err_set(&call->err, ERR_TOO_FEW_EXPERIMENTS,
+                       "'%s' is published coefficients without runs here: what to run next follows "
+                       "from the runs of a fit of your own",
+                       stage->choice.preset->id);
+    fitted->record = stage->choice.record;
+    fitted->law = stage->choice.law;
+    code = fitted_read_options(call, fitted);
+    if (code == ERR_OK)
+        code = fitted_read_runs(call, fitted);
+    stage->question.options = &fitted->options;
+    stage->question.made = fitted->obs;
+    stage->question.n_made = fitted->count;
+    return code;
 }
 
 static void write_target(struct out *out, const struct plan_configuration *target)
@@ -243,8 +175,8 @@ static void point_at_members(struct call *call, const struct err_field *after)
     struct err_field *field = after != NULL ? after->next : call->err.first;
 
     for (; field != NULL; field = field->next) {
-        bool of_target = field_find(target_fields, QUESTION_TARGET_FIELDS, field->name,
-                                    strlen(field->name)) < QUESTION_TARGET_FIELDS &&
+        bool of_target = field_find(&question_fields[QUESTION_TARGET_FIRST], QUESTION_TARGET_FIELDS,
+                                    field->name, strlen(field->name)) < QUESTION_TARGET_FIELDS &&
                          field_find(suggest_fields, SUGGEST_FIELDS, field->name,
                                     strlen(field->name)) == SUGGEST_FIELDS;
         const char *pointer;
@@ -286,7 +218,7 @@ enum err_code suggestions_post(struct call *call)
 
     if (stage == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    *stage = (struct stage){.query = {.runs = RUNS_DEFAULT,
+    *stage = (struct stage){.query = {.runs = SUGGESTION_RUNS_DEFAULT,
                                       .noise = NAN,
                                       .n_active_min = NAN,
                                       .n_active_max = NAN,
@@ -304,6 +236,8 @@ enum err_code suggestions_post(struct call *call)
         code = question_make(call, &stage->query.plan, &stage->choice, &stage->target);
     if (code == ERR_OK)
         code = fill_question(call, stage);
+    if (code == ERR_OK)
+        code = read_fitted(call, stage);
     point_at_members(call, of_query);
     if (code == ERR_OK) {
         call->stage = stage;

@@ -1,31 +1,45 @@
-/* suggest_bench: how much better a plan is known after suggested runs than after random ones. */
+/* suggest_bench: how much better a plan is known after suggested runs than after random ones, in
+ * several studies, by refits; and whether what the answer promises is what the refits show. */
 #include <stdio.h>
 
-#include "tests/unit/core/suggest_simulation.h"
+#include <gsl/gsl_errno.h>
 
-enum { ARENA_BYTES = 1 << 26 };
+#include "tests/unit/core/suggest_refit.h"
+
+enum { REPETITIONS = 200, REFITS_EACH = 20, REFITS = 1000 };
+
+static void print_ratio(const char *scenario, const char *what, const char *against, double ratio,
+                        const char *goal)
+{
+    printf("{\"what\": \"%s: %s\", \"against\": \"%s\", \"ratio\": %.3g, \"goal\": %s}\n", scenario,
+           what, against, ratio, goal);
+    fflush(stdout);
+}
+
+static void measure(const struct refit_scenario *scenario)
+{
+    static struct refit refit;
+    struct refit_variance before, after;
+    struct err err;
+    double random, kept;
+
+    refit_init(&refit, scenario, 7, &err);
+    before = refit_variance(&refit, NULL, 0, REFITS, 2);
+    after = refit_suggested(&refit, REFITS);
+    random = refit_random(&refit, REPETITIONS, REFITS_EACH);
+    kept = refit.answer.runs[refit.answer.n_runs - 1].sd_log / refit.answer.sd_log;
+    print_ratio(scenario->name, "variance of the planned loss after random runs",
+                "after suggested ones of the same FLOPs, median of 200", random / after.optimum,
+                "\">= 2\"");
+    print_ratio(scenario->name, "promised sd after over before", "the same in refits",
+                kept / sqrt(after.mean / before.mean), "null");
+    arena_release(&refit.arena);
+}
 
 int main(void)
 {
-    static struct simulation simulation;
-    struct suggest_answer answer;
-    struct arena arena;
-    struct err err;
-    double ratio;
-
-    arena_init(&arena, ARENA_BYTES);
-    err_init(&err, &arena);
-    simulation_init(&simulation);
-    if (suggest_runs(&simulation.question, &arena, &answer, &err) != ERR_OK) {
-        fprintf(stderr, "%s\n", err.detail);
-        arena_release(&arena);
-        return 1;
-    }
-    ratio =
-        simulation_random(&simulation, answer.flops) / simulation_suggested(&simulation, &answer);
-    printf("{\"what\": \"variance of the planned loss after %zu runs\", \"against\": \"random runs "
-           "of the same FLOPs, median of %d\", \"ratio\": %.3g, \"goal\": \">= 2\"}\n",
-           answer.n_runs, (int)SIMULATION_REPETITIONS, ratio);
-    arena_release(&arena);
+    gsl_set_error_handler_off();
+    for (size_t i = 0; i < REFIT_SCENARIOS; i++)
+        measure(&refit_scenarios[i]);
     return 0;
 }

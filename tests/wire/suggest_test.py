@@ -74,11 +74,42 @@ def budgets_in_accelerators_are_targets_too():
 
 
 @tap.test
-def a_fit_without_draws_cannot_say():
+def published_coefficients_have_no_runs_to_follow():
     answer = daemon.post('/v1/suggest', {'fit': 'joint-2025', 'budget': 1e20, 'noise': 0.01,
                                          'plan': {'compute': 1e21}})
     assert answer.status == 422 and answer.json['code'] == 'too_few_experiments', answer
-    assert 'draws' in answer.json['detail']
+    assert 'runs' in answer.json['detail']
+
+
+@tap.test
+def runs_are_enough_draws_or_not():
+    bare = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'seed': 1}).json
+    asked = {**BODY, 'fit': bare['id'], 'runs': 3}
+    answer = daemon.post('/v1/suggest', asked)
+    assert answer.status == 200, answer
+    assert answer.json['runs'] == suggest(runs=3).json['runs']
+
+
+@tap.test
+def many_runs_take_all_of_the_budget():
+    answer = suggest(runs=64, budget=1e21).json
+    assert len(answer['runs']) > 16 and answer['flops'] > 0.99e21
+    assert answer['sd_log_after'] < suggest(runs=2, budget=1e21).json['sd_log_after']
+
+
+@tap.test
+def the_fits_own_runs_must_be_there():
+    """A fit whose runs were changed since says nothing of what those left would determine."""
+    rows = [{'n_active': n, 'tokens': n * r, 'loss': 2 + 400 / n**0.34 + 2000 / (n * r)**0.37}
+            for n in (1e8, 2e8, 4e8, 8e8) for r in (10, 20, 60)]
+    made = daemon.post('/v1/experiments', rows).json
+    fit = daemon.post('/v1/fits', {'law': 'chinchilla'}).json
+    asked = {'fit': fit['id'], 'budget': 1e20, 'plan': {'compute': 1e22}, 'noise': 0.005}
+    assert daemon.post('/v1/suggest', asked).status == 200
+    daemon.post('/v1/experiments', {'n_active': 3e8, 'tokens': 9e9, 'loss': 2.9})
+    assert daemon.post('/v1/suggest', asked).status == 200  # others do not matter
+    daemon.request('DELETE', f'/v1/experiments/{made["ids"][0]}')
+    assert daemon.post('/v1/suggest', asked).status == 409
 
 
 @tap.test

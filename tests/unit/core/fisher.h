@@ -1,7 +1,7 @@
 /* fisher: how well a set of runs determines a law, by the information of its gradients alone.
  *
  * The linear theory of least squares on ln L with equal noise, in long doubles: another route to a
- * prediction's variance than the draws that core/suggest reads. E_start and E_max are known.
+ * prediction's variance than core/suggest takes. E_start and E_max are known.
  */
 #ifndef MOEPLAN_TESTS_FISHER_H
 #define MOEPLAN_TESTS_FISHER_H
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/law.h"
-#include "core/rng.h"
 
 enum { FISHER_MAX = LAW_MAX_COEFFICIENTS };
 
@@ -81,26 +80,6 @@ static inline double fisher_variance(const struct fisher *fisher, const struct o
         sum += y[i] * y[i];
     }
     return (double)sum;
-}
-
-/* A draw of the coefficients: l^-T z. */
-static inline void fisher_draw(const struct fisher *fisher, struct rng *rng, double *ret)
-{
-    long double l[FISHER_MAX][FISHER_MAX], z[FISHER_MAX];
-
-    fisher_factor(fisher, l);
-    memcpy(ret, fisher->coefficient, fisher->law->n_coefficients * sizeof *ret);
-    for (size_t i = 0; i < fisher->n; i++)
-        z[i] = rng_normal(rng);
-    for (size_t i = fisher->n; i-- > 0;) {
-        for (size_t k = i + 1; k < fisher->n; k++)
-            z[i] -= l[k][i] * z[k];
-        z[i] /= l[i][i];
-        /* amplitudes in logarithms, in which the law is nearest to linear */
-        ret[fisher->index[i]] *= fisher->law->coefficients[fisher->index[i]].transform == LAW_LN
-                                     ? exp((double)z[i])
-                                     : (double)(1 + z[i]);
-    }
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* suggest_simulation: suggested runs against random ones, for the test and the benchmark.
+/* suggest_simulation: suggested runs against random ones, by linear theory.
  *
  * A study of small runs of the joint law with 0.5 % noise, a plan at 1e22 FLOPs, and a budget of
  * five times the study's dearest run for five more. Random runs are log-uniform in the same box and
@@ -9,16 +9,18 @@
 
 #include <stdlib.h>
 
+#include "core/rng.h"
 #include "core/suggest.h"
 #include "tests/unit/core/fisher.h"
 #include "tests/unit/core/plan_question.h"
 
-enum { SIMULATION_DRAWS = 200, SIMULATION_REPETITIONS = 200, SIMULATION_RUNS = 5 };
+enum { SIMULATION_REPETITIONS = 200, SIMULATION_RUNS = 5, SIMULATION_STUDY = 90 };
 
 struct simulation {
     struct fisher study;
     double noise_log;
-    double draws[SIMULATION_DRAWS * LAW_MAX_COEFFICIENTS];
+    struct fit_options options; /* least squares, E_start and E_max known */
+    struct obs made[SIMULATION_STUDY];
     struct plan_configuration target;
     struct suggest_question question;
 };
@@ -40,7 +42,7 @@ static inline void simulation_init(struct simulation *s)
     static const double sizes[] = {5e7, 1e8, 2e8, 4e8, 8e8}, ratios[] = {5, 20, 80};
     static const double one[] = {1};
     struct plan_question plan = question_of("joint-2025");
-    struct rng rng = rng_stream(51, 0);
+    size_t count = 0;
 
     s->noise_log = 0.005;
     s->study = fisher_make(plan.model.law, plan.model.coefficient);
@@ -50,14 +52,21 @@ static inline void simulation_init(struct simulation *s)
                 struct obs obs = simulation_obs(six_experts[e], sizes[i], sizes[i] * ratios[j]);
 
                 fisher_add(&s->study, &obs, s->noise_log);
+                s->made[count++] = obs;
             }
         }
     }
-    for (size_t i = 0; i < SIMULATION_DRAWS; i++)
-        fisher_draw(&s->study, &rng, s->draws + i * plan.model.law->n_coefficients);
+    s->options = fit_options_default(plan.model.law);
+    s->options.robust.kind = ROBUST_SQUARED;
+    for (size_t k = 0; k < plan.model.law->n_coefficients; k++)
+        if (plan.model.law->coefficients[k].role == LAW_SATURATION)
+            s->options.hold[k] = FIT_FIXED;
     plan_evaluate(&plan, 8, 1, 4106.58, 1.151e11, &s->target); /* J Table 1 at 1e22 */
     s->question = (struct suggest_question){
         .model = plan.model,
+        .options = &s->options,
+        .made = s->made,
+        .n_made = SIMULATION_STUDY,
         .n_experts = 6,
         .n_granularity = 1,
         .experts = six_experts,
@@ -70,8 +79,6 @@ static inline void simulation_init(struct simulation *s)
         .n_targets = 1,
         .targets = &s->target,
     };
-    s->question.model.draws = s->draws;
-    s->question.model.n_draws = SIMULATION_DRAWS;
 }
 
 static inline double simulation_target_variance(const struct simulation *s,
