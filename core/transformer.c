@@ -15,10 +15,15 @@ static struct attention plain_attention(const struct transformer *t)
     double queries = t->heads * t->head_dim, keys = t->kv_heads * t->head_dim;
     struct attention a = {
         .matrices = t->d_model * (2 * queries + 2 * keys),
-        .norms = t->qkv_bias ? queries + 2 * keys : 0,
         .cache = 2 * keys,
     };
 
+    if (t->qkv_bias)
+        a.norms += queries + 2 * keys;
+    if (t->output_bias)
+        a.norms += t->d_model;
+    if (t->sinks)
+        a.norms += t->heads;
     if (t->qk_norm == TRANSFORMER_QK_NORM_HEAD)
         a.norms += 2 * t->head_dim;
     else if (t->qk_norm == TRANSFORMER_QK_NORM_FULL)
@@ -42,20 +47,25 @@ static struct attention latent_attention(const struct transformer *t)
 
     if (t->q_lora_rank > 0) {
         a.matrices += t->q_lora_rank * (t->d_model + query);
-        a.norms += t->q_lora_rank;
+        a.norms += t->q_lora_rank + (t->qkv_bias ? t->q_lora_rank : 0);
     } else {
         a.matrices += t->d_model * query;
     }
+    /* Biases are of the projections down, and of the output. */
+    if (t->qkv_bias)
+        a.norms += kept;
+    if (t->output_bias)
+        a.norms += t->d_model;
     return a;
 }
 
 const char *transformer_check(const struct transformer *t)
 {
     const double whole[] = {
-        t->vocabulary,       t->d_model,          t->layers,      t->heads,       t->kv_heads,
-        t->head_dim,         t->dense_hidden,     t->experts,     t->top_k,       t->expert_hidden,
-        t->shared_hidden,    t->first_dense,      t->sparse_step, t->q_lora_rank, t->kv_lora_rank,
-        t->qk_nope_head_dim, t->qk_rope_head_dim, t->v_head_dim,  t->mtp_layers};
+        t->vocabulary,       t->d_model,      t->layers,      t->heads,        t->kv_heads,
+        t->head_dim,         t->dense_hidden, t->experts,     t->top_k,        t->expert_hidden,
+        t->shared_hidden,    t->moe_layers,   t->q_lora_rank, t->kv_lora_rank, t->qk_nope_head_dim,
+        t->qk_rope_head_dim, t->v_head_dim,   t->mtp_layers};
 
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
         if (!(whole[i] >= 0 && whole[i] <= 1e9 && whole[i] == floor(whole[i])))
@@ -68,9 +78,9 @@ const char *transformer_check(const struct transformer *t)
         return "latent attention needs qk_nope_head_dim and v_head_dim";
     if (t->experts > 0 && (t->top_k == 0 || t->top_k > t->experts || t->expert_hidden == 0))
         return "experts need a width, and num_experts_per_tok from 1 to their number";
-    if (t->first_dense > t->layers)
-        return "first_k_dense_replace exceeds num_hidden_layers";
-    if ((t->experts == 0 || t->first_dense > 0 || t->sparse_step > 1) && t->dense_hidden == 0)
+    if (t->moe_layers > t->layers)
+        return "more layers have experts than there are";
+    if ((t->experts == 0 || t->moe_layers < t->layers) && t->dense_hidden == 0)
         return "layers without experts need intermediate_size";
     return NULL;
 }
@@ -81,7 +91,7 @@ static void count_expansion(const struct transformer *t, struct transformer_coun
     double used = t->top_k * t->expert_hidden + t->shared_hidden;
 
     count->expansion = count->granularity = 1;
-    if (t->experts == 0)
+    if (count->moe_layers == 0)
         return;
     count->expansion = (t->experts * t->expert_hidden + t->shared_hidden) / used;
     count->granularity = used / t->expert_hidden;
@@ -91,14 +101,14 @@ struct transformer_count transformer_count(const struct transformer *t,
                                            const struct transformer_convention *convention)
 {
     struct attention attention = t->kv_lora_rank > 0 ? latent_attention(t) : plain_attention(t);
-    double step = fmax(1, t->sparse_step), embedding = t->vocabulary * t->d_model;
-    double expert = FFN_MATRICES * t->d_model * t->expert_hidden, active, moe_layer, used;
+    double embedding = t->vocabulary * t->d_model, norm = (t->norm_bias ? 2 : 1) * t->d_model;
+    double expert = FFN_MATRICES * t->d_model * t->expert_hidden;
+    double expert_biases = t->expert_bias ? 2 * t->expert_hidden + t->d_model : 0;
+    double ffn_biases = t->ffn_bias ? 2 * t->dense_hidden + t->d_model : 0;
+    double active, moe_layer, idle, idle_biases;
     struct transformer_count c = {.kv_cache_elements = attention.cache * t->layers};
 
-    /* Layers 0, 1, …: every step-th one from the last of its group on has experts (Qwen), and none
-     * of the first_dense (DeepSeek). */
-    if (t->experts > 0)
-        c.moe_layers = floor(t->layers / step) - floor(t->first_dense / step);
+    c.moe_layers = t->experts > 0 ? t->moe_layers : 0;
     c.dense_layers = t->layers - c.moe_layers;
     c.input_embedding = embedding;
     c.output_embedding = t->tied_embeddings ? 0 : embedding;
@@ -107,13 +117,16 @@ struct transformer_count transformer_count(const struct transformer *t,
     c.router = c.moe_layers * t->d_model * (t->experts + (t->shared_gate ? 1 : 0));
     c.experts = c.moe_layers * t->experts * expert;
     c.shared_experts = c.moe_layers * FFN_MATRICES * t->d_model * t->shared_hidden;
-    c.norms = t->layers * (attention.norms + 2 * t->d_model) + t->d_model +
-              (t->router_bias ? c.moe_layers * t->experts : 0);
+    c.norms = t->layers * (attention.norms + 2 * norm) + norm + c.dense_layers * ffn_biases +
+              c.moe_layers * t->experts * ((t->router_bias ? 1 : 0) + expert_biases) +
+              (t->head_bias ? t->vocabulary : 0);
     c.n_non_embedding =
         c.attention + c.dense_ffn + c.router + c.experts + c.shared_experts + c.norms;
     c.n_total = c.n_non_embedding + c.input_embedding + c.output_embedding;
 
-    active = c.n_non_embedding - c.moe_layers * (t->experts - t->top_k) * expert;
+    idle = c.moe_layers * (t->experts - t->top_k);
+    idle_biases = idle * expert_biases;
+    active = c.n_non_embedding - idle * expert - idle_biases;
     c.n_active = active + (convention->input_embedding ||
                                    (convention->output_embedding && t->tied_embeddings)
                                ? embedding
@@ -124,14 +137,13 @@ struct transformer_count transformer_count(const struct transformer *t,
     /* One more layer of the last kind, two norms and the matrix that joins two embeddings. */
     moe_layer = t->experts > 0
                     ? t->experts * expert + FFN_MATRICES * t->d_model * t->shared_hidden +
-                          t->d_model * t->experts + (t->router_bias ? t->experts : 0)
+                          t->experts * (t->d_model + (t->router_bias ? 1 : 0) + expert_biases)
                     : FFN_MATRICES * t->d_model * t->dense_hidden;
     c.mtp = t->mtp_layers * (attention.matrices + attention.norms + moe_layer +
                              2 * t->d_model * t->d_model + 5 * t->d_model);
 
     /* A token is multiplied with all but norms and the look-up of its embedding. */
-    used = active - c.norms + embedding;
-    c.train_flops = TRAIN_FLOPS_PER_PARAM * used;
+    c.train_flops = TRAIN_FLOPS_PER_PARAM * (active - (c.norms - idle_biases) + embedding);
     count_expansion(t, &c);
     return c;
 }
@@ -154,5 +166,6 @@ struct transformer transformer_from_architecture(const struct architecture *arch
         .top_k = dense ? 0 : a->top_k,
         .expert_hidden = dense ? 0 : a->expert_hidden,
         .shared_hidden = dense ? 0 : a->expert_hidden * a->shared_experts,
+        .moe_layers = dense ? 0 : a->layers,
     };
 }

@@ -1,9 +1,9 @@
 /* transformer: a published model's configuration as numbers, counted part by part.
  *
  * The way back from architectures: what a Hugging Face config.json of the Llama, Mixtral, Qwen-MoE,
- * OLMoE and DeepSeek styles says, reduced to numbers (whoever reads the JSON fills them in), into
- * parameters, E, G, FLOPs and cache. Exact to the last parameter of the checkpoint. Copyable
- * values, no allocation, no errors: transformer_check says what cannot be.
+ * OLMoE, DeepSeek and their relatives' styles says, reduced to numbers (whoever reads the JSON
+ * fills them in), into parameters, E, G, FLOPs and cache. Exact to the last parameter of the
+ * checkpoint. Copyable values, no allocation, no errors: transformer_check says what cannot be.
  */
 #ifndef MOEPLAN_CORE_TRANSFORMER_H
 #define MOEPLAN_CORE_TRANSFORMER_H
@@ -24,7 +24,12 @@ struct transformer {
     double heads, kv_heads, head_dim;   /* num_attention_heads, num_key_value_heads, head_dim */
     bool tied_embeddings;               /* tie_word_embeddings */
     bool qkv_bias;                      /* attention_bias, or Qwen2's habit */
+    bool output_bias;                   /* of the attention's output */
+    bool sinks;                         /* one number a head (gpt-oss) */
     enum transformer_qk_norm qk_norm;
+    bool norm_bias;      /* layer norms, not RMS norms: weight and bias */
+    bool head_bias;      /* of the output embedding */
+    bool ffn_bias;       /* mlp_bias: of each matrix of layers without experts */
     double dense_hidden; /* intermediate_size: of layers without experts */
     /* experts of layers that have them; experts = 0: a dense model */
     double experts, top_k, expert_hidden; /* num_experts | num_local_experts | n_routed_experts,
@@ -32,9 +37,9 @@ struct transformer {
     double shared_hidden; /* of all shared experts: shared_expert_intermediate_size, or
                              n_shared_experts·moe_intermediate_size */
     bool shared_gate;     /* Qwen2-MoE weighs its shared expert */
-    bool router_bias;     /* DeepSeek-V3's correction bias, one a routed expert */
-    double first_dense;   /* first_k_dense_replace: layers without experts at the start */
-    double sparse_step;   /* decoder_sparse_step | moe_layer_freq: every how many layers; 0 is 1 */
+    bool router_bias;     /* one a routed expert: DeepSeek-V3's correction, gpt-oss's own */
+    bool expert_bias;     /* of each matrix of an expert */
+    double moe_layers;    /* layers with experts, wherever they stand */
     /* Latent attention (DeepSeek); kv_lora_rank = 0: plain */
     double q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
     double mtp_layers; /* num_nextn_predict_layers: counted apart, not used at inference */

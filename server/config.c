@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "server/config_style.h"
 #include "server/field.h"
 
 /* The keys, by their own names; NAN where they are not given. */
@@ -14,12 +15,12 @@ struct keys {
     double decoder_sparse_step, moe_layer_freq, first_k_dense_replace;
     double q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
     double num_nextn_predict_layers;
-    bool tie_word_embeddings, attention_bias;
+    bool tie_word_embeddings, attention_bias, mlp_bias, lm_head_bias, use_qk_norm;
     const char *topk_method;
-    size_t mlp_only; /* how many layers from the first on have no experts */
+    const struct json *mlp_only_layers; /* checked: an array of whole numbers; NULL without */
 };
 
-enum { SIZE_MAX_KEY = 1000000000 };
+enum { SIZE_MAX_KEY = 1000000000, MLP_ONLY_MAX = 1000 };
 
 static enum err_code read_mlp_only(const struct json *value, const char *pointer, void *target,
                                    struct arena *arena, struct err *err);
@@ -33,6 +34,11 @@ static enum err_code read_mlp_only(const struct json *value, const char *pointer
     {                                                                                              \
         .name = #key, .kind = FIELD_COUNT, .offset = offsetof(struct keys, key),                   \
         .max = SIZE_MAX_KEY, .min_exclusive = true, .required = true                               \
+    }
+
+#define FLAG(key)                                                                                  \
+    {                                                                                              \
+        .name = #key, .kind = FIELD_BOOL, .offset = offsetof(struct keys, key)                     \
     }
 
 static const struct field keys_fields[] = {
@@ -59,44 +65,19 @@ static const struct field keys_fields[] = {
     KEY(qk_rope_head_dim),
     KEY(v_head_dim),
     KEY(num_nextn_predict_layers),
-    {.name = "tie_word_embeddings",
-     .kind = FIELD_BOOL,
-     .offset = offsetof(struct keys, tie_word_embeddings)},
-    {.name = "attention_bias", .kind = FIELD_BOOL, .offset = offsetof(struct keys, attention_bias)},
+    FLAG(tie_word_embeddings),
+    FLAG(attention_bias),
+    FLAG(mlp_bias),
+    FLAG(lm_head_bias),
+    FLAG(use_qk_norm),
     {.name = "topk_method", .kind = FIELD_TEXT, .offset = offsetof(struct keys, topk_method)},
     {.name = "mlp_only_layers",
      .kind = FIELD_CUSTOM,
-     .offset = offsetof(struct keys, mlp_only),
+     .offset = offsetof(struct keys, mlp_only_layers),
      .custom = read_mlp_only},
 };
 
 enum { KEYS_FIELDS = sizeof keys_fields / sizeof keys_fields[0] };
-
-/* Where a style has its number of experts, and their width. */
-enum experts { DENSE, NUM_EXPERTS, NUM_LOCAL_EXPERTS, N_ROUTED_EXPERTS };
-
-static const struct style {
-    const char *model_type, *architecture;
-    enum experts experts;
-    bool wide_experts; /* as wide as intermediate_size says */
-    enum transformer_qk_norm qk_norm;
-    bool qkv_bias; /* whatever attention_bias says */
-    bool shared_gate, latent;
-} styles[] = {
-    {"llama", "LlamaForCausalLM", DENSE, .qk_norm = TRANSFORMER_QK_NORM_NONE},
-    {"mistral", "MistralForCausalLM", DENSE, .qk_norm = TRANSFORMER_QK_NORM_NONE},
-    {"qwen2", "Qwen2ForCausalLM", DENSE, .qkv_bias = true},
-    {"qwen3", "Qwen3ForCausalLM", DENSE, .qk_norm = TRANSFORMER_QK_NORM_HEAD},
-    {"mixtral", "MixtralForCausalLM", NUM_LOCAL_EXPERTS, .wide_experts = true},
-    {"qwen2_moe", "Qwen2MoeForCausalLM", NUM_EXPERTS, .qkv_bias = true, .shared_gate = true},
-    {"qwen3_moe", "Qwen3MoeForCausalLM", NUM_EXPERTS, .qk_norm = TRANSFORMER_QK_NORM_HEAD},
-    {"olmoe", "OlmoeForCausalLM", NUM_EXPERTS, .wide_experts = true,
-     .qk_norm = TRANSFORMER_QK_NORM_FULL},
-    {"deepseek", "DeepseekForCausalLM", N_ROUTED_EXPERTS, .qk_norm = TRANSFORMER_QK_NORM_NONE},
-    {"deepseek_v2", "DeepseekV2ForCausalLM", N_ROUTED_EXPERTS, .latent = true},
-    {"deepseek_v3", "DeepseekV3ForCausalLM", N_ROUTED_EXPERTS, .latent = true},
-    {"kimi_k2", NULL, N_ROUTED_EXPERTS, .latent = true},
-};
 
 static bool other_key(void *ctx, const char *name, const struct json *value, const char *pointer,
                       struct err *err)
@@ -109,7 +90,6 @@ static bool other_key(void *ctx, const char *name, const struct json *value, con
     return true;
 }
 
-/* [0, 1, … k − 1] only: other places are not the counter's. */
 static enum err_code read_mlp_only(const struct json *value, const char *pointer, void *target,
                                    struct arena *arena, struct err *err)
 {
@@ -119,41 +99,56 @@ static enum err_code read_mlp_only(const struct json *value, const char *pointer
     if (json_kind(value) != JSON_ARRAY)
         return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "must be an array, not %s",
                        json_kind_name(json_kind(value)));
-    for (const struct json *at = json_first(value); at != NULL; at = json_next(at), count++)
-        if (json_kind(at) != JSON_NUMBER || json_number(at) != (double)count)
+    for (const struct json *at = json_first(value); at != NULL; at = json_next(at))
+        if (json_kind(at) != JSON_NUMBER || json_number(at) < 0 ||
+            json_number(at) != floor(json_number(at)) || ++count > MLP_ONLY_MAX)
             return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
-                           "only the first layers, ascending from 0, are read");
-    *(size_t *)target = count;
+                           "must hold numbers of layers, at most %d", MLP_ONLY_MAX);
+    *(const struct json **)target = value;
     return ERR_OK;
 }
 
-static const struct style *find_style(const struct json *root, struct err *err)
+/* A configuration under way: where it stands, for the pointers of faults. */
+struct reading {
+    const char *pointer; /* "", or "/text_config" */
+    struct arena *arena;
+    struct err *err;
+};
+
+static void fault(const struct reading *reading, const char *key, const char *detail)
+{
+    const char *pointer = arena_printf(reading->arena, "%s/%s", reading->pointer, key);
+
+    err_add(reading->err, ERR_INVALID, ERR_AT_POINTER, pointer != NULL ? pointer : reading->pointer,
+            0, "%s", detail);
+}
+
+static const char *text_of(const struct json *value)
+{
+    return value != NULL && json_kind(value) == JSON_TEXT ? json_text(value) : NULL;
+}
+
+static const struct config_style *find_style(const struct reading *reading, const struct json *root)
 {
     const struct json *type = json_member(root, "model_type");
     const struct json *list = json_member(root, "architectures");
-    const struct json *name =
-        list != NULL && json_kind(list) == JSON_ARRAY ? json_first(list) : NULL;
+    bool is_list = list != NULL && json_kind(list) == JSON_ARRAY;
+    const struct config_style *style =
+        type == NULL ? config_style_find(NULL, is_list ? text_of(json_first(list)) : NULL)
+        : text_of(type) != NULL ? config_style_find(text_of(type), NULL)
+                                : NULL;
 
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        if (type != NULL && json_kind(type) == JSON_TEXT &&
-            strcmp(json_text(type), styles[i].model_type) == 0)
-            return &styles[i];
-        if (type == NULL && name != NULL && json_kind(name) == JSON_TEXT &&
-            styles[i].architecture != NULL && strcmp(json_text(name), styles[i].architecture) == 0)
-            return &styles[i];
-    }
-    err_add(err, ERR_INVALID, ERR_AT_POINTER, "/model_type", 0,
-            "%s llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, olmoe, deepseek, "
-            "deepseek_v2, deepseek_v3, kimi_k2",
-            type == NULL ? "is required:" : "must be one of");
-    return NULL;
+    if (style == NULL)
+        fault(reading, "model_type",
+              type == NULL ? "is required: " CONFIG_STYLES : "must be one of " CONFIG_STYLES);
+    return style;
 }
 
 /* What a style needs beyond what all do. */
-static double need(const char *pointer, double value, struct err *err)
+static double need(const struct reading *reading, const char *key, double value)
 {
     if (!(value > 0))
-        err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "is required by this model_type");
+        fault(reading, key, "is required by this model_type");
     return value;
 }
 
@@ -162,71 +157,122 @@ static double or_else(double value, double otherwise)
     return isnan(value) ? otherwise : value;
 }
 
-static void read_experts(const struct style *style, const struct keys *k, struct transformer *t,
-                         struct err *err)
+/* Of layers 0, 1, …: Qwen's have experts where the number behind theirs is a multiple of the step,
+ * but for those listed; DeepSeek's where their own is one, but for the first ones. */
+static double count_moe_layers(const struct config_style *style, const struct keys *k)
 {
-    static const char *const pointers[] = {[DENSE] = "",
-                                           [NUM_EXPERTS] = "/num_experts",
-                                           [NUM_LOCAL_EXPERTS] = "/num_local_experts",
-                                           [N_ROUTED_EXPERTS] = "/n_routed_experts"};
-    const double count[] = {[DENSE] = 0,
-                            [NUM_EXPERTS] = k->num_experts,
+    double layers = k->num_hidden_layers, step, count;
+    const struct json *first = k->mlp_only_layers != NULL ? json_first(k->mlp_only_layers) : NULL;
+
+    if (style->experts == N_ROUTED_EXPERTS) {
+        step = fmax(1, or_else(k->moe_layer_freq, 1));
+        return ceil(layers / step) -
+               ceil(fmin(layers, or_else(k->first_k_dense_replace, 0)) / step);
+    }
+    step = fmax(1, or_else(k->decoder_sparse_step, 1));
+    count = floor(layers / step);
+    for (const struct json *at = first; at != NULL; at = json_next(at)) {
+        bool again = false;
+
+        for (const struct json *other = first; other != at; other = json_next(other))
+            again |= json_number(other) == json_number(at);
+        if (!again && json_number(at) < layers && fmod(json_number(at) + 1, step) == 0)
+            count--;
+    }
+    return count;
+}
+
+static void read_experts(const struct reading *reading, const struct config_style *style,
+                         const struct keys *k, struct transformer *t)
+{
+    static const char *const names[] = {[NUM_EXPERTS] = "num_experts",
+                                        [NUM_LOCAL_EXPERTS] = "num_local_experts",
+                                        [N_ROUTED_EXPERTS] = "n_routed_experts"};
+    const double count[] = {[NUM_EXPERTS] = k->num_experts,
                             [NUM_LOCAL_EXPERTS] = k->num_local_experts,
                             [N_ROUTED_EXPERTS] = k->n_routed_experts};
 
     if (style->experts == DENSE)
         return;
-    t->experts = need(pointers[style->experts], count[style->experts], err);
-    t->top_k = need("/num_experts_per_tok", k->num_experts_per_tok, err);
+    t->experts = need(reading, names[style->experts], count[style->experts]);
+    t->top_k = need(reading, "num_experts_per_tok", k->num_experts_per_tok);
     t->expert_hidden = style->wide_experts
-                           ? need("/intermediate_size", k->intermediate_size, err)
-                           : need("/moe_intermediate_size", k->moe_intermediate_size, err);
+                           ? need(reading, "intermediate_size", k->intermediate_size)
+                           : need(reading, "moe_intermediate_size", k->moe_intermediate_size);
     if (style->experts == N_ROUTED_EXPERTS)
         t->shared_hidden = or_else(k->n_shared_experts, 0) * t->expert_hidden;
     else if (style->shared_gate)
         t->shared_hidden = or_else(k->shared_expert_intermediate_size, 0);
     t->shared_gate = style->shared_gate && t->shared_hidden > 0;
-    t->sparse_step = style->experts == N_ROUTED_EXPERTS ? or_else(k->moe_layer_freq, 1)
-                                                        : or_else(k->decoder_sparse_step, 1);
-    t->first_dense = style->experts == N_ROUTED_EXPERTS ? or_else(k->first_k_dense_replace, 0)
-                                                        : (double)k->mlp_only;
-    t->router_bias = k->topk_method != NULL && strcmp(k->topk_method, "noaux_tc") == 0;
+    t->moe_layers = count_moe_layers(style, k);
+    t->router_bias = k->topk_method != NULL && style->latent
+                         ? strcmp(k->topk_method, "noaux_tc") == 0
+                         : style->router_bias;
+    t->expert_bias = style->expert_bias;
     t->mtp_layers = or_else(k->num_nextn_predict_layers, 0);
 }
 
-static void read_attention(const struct style *style, const struct keys *k, struct transformer *t,
-                           struct err *err)
+static void read_attention(const struct reading *reading, const struct config_style *style,
+                           const struct keys *k, struct transformer *t)
 {
+    bool by_key = style->bias == BIAS_QKV || style->bias == BIAS_ALL;
+
     t->heads = k->num_attention_heads;
     t->kv_heads = or_else(k->num_key_value_heads, t->heads);
     t->head_dim = or_else(k->head_dim, t->d_model / t->heads);
-    t->qkv_bias = style->qkv_bias || k->attention_bias;
-    t->qk_norm = style->qk_norm;
+    t->qkv_bias = style->bias == BIAS_QKV_ALWAYS || (by_key && k->attention_bias);
+    t->output_bias = style->bias == BIAS_ALL && k->attention_bias;
+    t->sinks = style->sinks;
+    t->qk_norm =
+        style->qk_norm_by_key && !k->use_qk_norm ? TRANSFORMER_QK_NORM_NONE : style->qk_norm;
     if (!style->latent)
         return;
     t->q_lora_rank = or_else(k->q_lora_rank, 0);
-    t->kv_lora_rank = need("/kv_lora_rank", k->kv_lora_rank, err);
-    t->qk_nope_head_dim = need("/qk_nope_head_dim", k->qk_nope_head_dim, err);
-    t->qk_rope_head_dim = need("/qk_rope_head_dim", k->qk_rope_head_dim, err);
-    t->v_head_dim = need("/v_head_dim", k->v_head_dim, err);
+    t->kv_lora_rank = need(reading, "kv_lora_rank", k->kv_lora_rank);
+    t->qk_nope_head_dim = need(reading, "qk_nope_head_dim", k->qk_nope_head_dim);
+    t->qk_rope_head_dim = need(reading, "qk_rope_head_dim", k->qk_rope_head_dim);
+    t->v_head_dim = need(reading, "v_head_dim", k->v_head_dim);
     t->head_dim = 0;
+}
+
+/* Models that see or hear keep the language model's part in text_config. */
+static const struct json *text_part(const struct json *root, struct reading *reading)
+{
+    const struct json *text = NULL;
+
+    if (json_kind(root) == JSON_OBJECT && json_member(root, "hidden_size") == NULL)
+        text = json_member(root, "text_config");
+    if (text == NULL || json_kind(text) != JSON_OBJECT)
+        return root;
+    reading->pointer = "/text_config";
+    return text;
+}
+
+static enum err_code read_keys(const struct json *root, const struct reading *reading,
+                               struct keys *ret)
+{
+    struct field_presence presence;
+
+    memset(ret, 0, sizeof *ret);
+    for (size_t i = 0; i < KEYS_FIELDS; i++)
+        if (keys_fields[i].kind == FIELD_COUNT)
+            *(double *)(void *)((char *)ret + keys_fields[i].offset) = NAN;
+    return field_from_json(keys_fields, KEYS_FIELDS, root, reading->pointer, other_key, NULL, ret,
+                           &presence, reading->arena, reading->err);
 }
 
 enum err_code config_read(const struct json *root, struct arena *arena, struct transformer *ret,
                           const char **ret_style, struct err *err)
 {
-    struct keys k;
+    struct reading reading = {.pointer = "", .arena = arena, .err = err};
+    const struct json *text = text_part(root, &reading);
+    const struct config_style *style;
     struct transformer t = {0};
-    struct field_presence presence;
-    const struct style *style;
-    const char *fault;
+    struct keys k;
+    const char *wrong;
 
-    memset(&k, 0, sizeof k);
-    for (size_t i = 0; i < KEYS_FIELDS; i++)
-        if (keys_fields[i].kind == FIELD_COUNT)
-            *(double *)(void *)((char *)&k + keys_fields[i].offset) = NAN;
-    field_from_json(keys_fields, KEYS_FIELDS, root, "", other_key, NULL, &k, &presence, arena, err);
-    style = json_kind(root) == JSON_OBJECT ? find_style(root, err) : NULL;
+    read_keys(text, &reading, &k);
+    style = json_kind(text) == JSON_OBJECT ? find_style(&reading, text) : NULL;
     if (err->code != ERR_OK)
         return err->code;
     t.vocabulary = k.vocab_size;
@@ -234,15 +280,18 @@ enum err_code config_read(const struct json *root, struct arena *arena, struct t
     t.layers = k.num_hidden_layers;
     t.tied_embeddings = k.tie_word_embeddings;
     t.dense_hidden = or_else(k.intermediate_size, 0);
-    read_attention(style, &k, &t, err);
-    read_experts(style, &k, &t, err);
-    if ((t.experts == 0 || t.first_dense > 0 || t.sparse_step > 1) && t.dense_hidden == 0)
-        need("/intermediate_size", k.intermediate_size, err);
+    t.ffn_bias = k.mlp_bias;
+    t.head_bias = k.lm_head_bias;
+    t.norm_bias = style->norm_bias;
+    read_attention(&reading, style, &k, &t);
+    read_experts(&reading, style, &k, &t);
+    if ((t.experts == 0 || t.moe_layers < t.layers) && t.dense_hidden == 0)
+        need(&reading, "intermediate_size", k.intermediate_size);
     if (err->code != ERR_OK)
         return err->code;
-    fault = transformer_check(&t);
-    if (fault != NULL)
-        return err_set(err, ERR_INVALID, "%s", fault);
+    wrong = transformer_check(&t);
+    if (wrong != NULL)
+        return err_set(err, ERR_INVALID, "%s", wrong);
     *ret = t;
     *ret_style = style->model_type;
     return ERR_OK;

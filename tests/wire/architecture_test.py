@@ -85,6 +85,45 @@ PUBLISHED = [
         'intermediate_size': 12288, 'num_hidden_layers': 36, 'num_attention_heads': 32,
         'num_key_value_heads': 8, 'attention_bias': False, 'tie_word_embeddings': False},
      8190735360, 8.19e9, 'both'),
+    ('OLMo-2-7B', {
+        'model_type': 'olmo2', 'vocab_size': 100352, 'hidden_size': 4096,
+        'intermediate_size': 11008, 'num_hidden_layers': 32, 'num_attention_heads': 32,
+        'num_key_value_heads': 32, 'attention_bias': False, 'tie_word_embeddings': False},
+     7298617344, 7.3e9, 'both'),
+    ('DeepSeek-V2', {
+        **DEEPSEEK, 'model_type': 'deepseek_v2', 'vocab_size': 102400, 'hidden_size': 5120,
+        'intermediate_size': 12288, 'moe_intermediate_size': 1536, 'num_hidden_layers': 60,
+        'n_routed_experts': 160, 'n_shared_experts': 2, 'num_experts_per_tok': 6,
+        'first_k_dense_replace': 1, 'q_lora_rank': 1536, 'topk_method': 'group_limited_greedy'},
+     235741434880, 21e9, 'both'),
+    ('Kimi-K2', {
+        **DEEPSEEK, 'model_type': 'kimi_k2', 'vocab_size': 163840, 'hidden_size': 7168,
+        'intermediate_size': 18432, 'moe_intermediate_size': 2048, 'num_hidden_layers': 61,
+        'num_attention_heads': 64, 'num_key_value_heads': 64, 'n_routed_experts': 384,
+        'n_shared_experts': 1, 'num_experts_per_tok': 8, 'first_k_dense_replace': 1,
+        'q_lora_rank': 1536, 'topk_method': 'noaux_tc', 'num_nextn_predict_layers': 0},
+     1026408232448, 32.86e9, 'both'),
+    ('Granite-3.0-1B-A400M', {
+        'model_type': 'granitemoe', 'vocab_size': 49155, 'hidden_size': 1024,
+        'intermediate_size': 512, 'num_hidden_layers': 24, 'num_attention_heads': 16,
+        'num_key_value_heads': 8, 'num_local_experts': 32, 'num_experts_per_tok': 8,
+        'attention_bias': False, 'tie_word_embeddings': True}, 1334628352, 427e6, 'both'),
+    ('Phi-3.5-MoE', {
+        'model_type': 'phimoe', 'vocab_size': 32064, 'hidden_size': 4096,
+        'intermediate_size': 6400, 'num_hidden_layers': 32, 'num_attention_heads': 32,
+        'num_key_value_heads': 8, 'num_local_experts': 16, 'num_experts_per_tok': 2,
+        'attention_bias': True, 'lm_head_bias': True, 'tie_word_embeddings': False},
+     41873153344, 6.6e9, 'both'),
+    ('gpt-oss-20b', {
+        'model_type': 'gpt_oss', 'vocab_size': 201088, 'hidden_size': 2880, 'head_dim': 64,
+        'intermediate_size': 2880, 'num_hidden_layers': 24, 'num_attention_heads': 64,
+        'num_key_value_heads': 8, 'num_local_experts': 32, 'num_experts_per_tok': 4,
+        'attention_bias': True, 'tie_word_embeddings': False}, 20914757184, 3.6e9, 'output'),
+    ('gpt-oss-120b', {
+        'model_type': 'gpt_oss', 'vocab_size': 201088, 'hidden_size': 2880, 'head_dim': 64,
+        'intermediate_size': 2880, 'num_hidden_layers': 36, 'num_attention_heads': 64,
+        'num_key_value_heads': 8, 'num_local_experts': 128, 'num_experts_per_tok': 4,
+        'attention_bias': True, 'tie_word_embeddings': False}, 116829156672, 5.1e9, 'output'),
 ]
 BY_NAME = {name: config for name, config, *_ in PUBLISHED}
 
@@ -156,14 +195,60 @@ def wrong_values_are_named():
     assert faults(count({**llama, 'hidden_size': '4096', 'num_hidden_layers': 0,
                          'tie_word_embeddings': 'no'})) == \
         ['/hidden_size', '/num_hidden_layers', '/tie_word_embeddings']
-    assert faults(count({**BY_NAME['Qwen3-30B-A3B'], 'mlp_only_layers': [3]})) == \
-        ['/mlp_only_layers']
+    for layers in ([1.5], [-1], ['first'], 'none', list(range(1001))):
+        assert faults(count({**BY_NAME['Qwen3-30B-A3B'], 'mlp_only_layers': layers})) == \
+            ['/mlp_only_layers'], layers
     assert count({**BY_NAME['Qwen3-30B-A3B'], 'num_experts_per_tok': 300}).status == 400
     assert count([1]).status == 400
     broken = daemon.post('/v1/architecture', b'{"vocab_size": 1',
                          headers={'Content-Type': 'application/json'})
     assert broken.status == 400, broken
     assert faults(count(llama, embedding='some', colour='red')) == ['embedding', 'colour']
+
+
+@tap.test
+def dense_layers_stand_where_the_style_says():
+    """Against the rules as its modelling code has them, layer by layer."""
+    qwen, deepseek = BY_NAME['Qwen3-30B-A3B'], BY_NAME['DeepSeek-V3']
+    for step in (1, 2, 3, 5):
+        for only in ([], [0], [3, 2], [47, 1, 1, 99], list(range(48))):
+            got = count({**qwen, 'decoder_sparse_step': step, 'mlp_only_layers': only}).json
+            assert got['moe_layers'] == sum(i not in only and (i + 1) % step == 0
+                                            for i in range(48)), (step, only)
+        for first in (0, 1, 2, 3, 61, 70):
+            got = count({**deepseek, 'moe_layer_freq': step, 'first_k_dense_replace': first}).json
+            assert got['moe_layers'] == sum(i >= first and i % step == 0 for i in range(61))
+            assert got['moe_layers'] + got['dense_layers'] == 61
+
+
+@tap.test
+def biases_follow_the_keys():
+    llama, qwen, mla = (BY_NAME[n] for n in ('Llama-3-8B', 'Qwen3-8B', 'DeepSeek-V3'))
+
+    def more(config, **keys):
+        return count({**config, **keys}).json['n_total'] - count(config).json['n_total']
+    assert more(llama, attention_bias=True) == 32 * (4096 + 2 * 1024 + 4096)
+    assert more(llama, mlp_bias=True) == 32 * (2 * 14336 + 4096)
+    assert more(qwen, attention_bias=True) == 36 * (4096 + 2 * 1024 + 4096)
+    assert more(mla, attention_bias=True) == 61 * (1536 + 512 + 64 + 7168)
+    assert more(BY_NAME['Mistral-7B'], attention_bias=True) == 0  # it has no such key
+    assert more(BY_NAME['Qwen2.5-7B'], attention_bias=True) == 0  # always of queries, keys, values
+    assert more({k: v for k, v in mla.items() if k != 'topk_method'}) == 0
+    assert more(mla, topk_method='greedy') == -58 * 256
+
+
+@tap.test
+def the_language_part_of_a_larger_model_is_read():
+    inner = BY_NAME['Qwen3-30B-A3B']
+    whole = {'model_type': 'sees_and_reads', 'vision_config': {'hidden_size': 64},
+             'text_config': inner}
+    assert count(whole).json['n_total'] == 30532122624
+    assert count(whole).json['style'] == 'qwen3_moe'
+    assert faults(count({**whole, 'text_config': {**inner, 'hidden_size': None,
+                                                  'model_type': 'mamba'}})) == \
+        ['/text_config/hidden_size', '/text_config/model_type']
+    assert faults(count({**whole, 'text_config': {**inner, 'moe_intermediate_size': None}})) == \
+        ['/text_config/moe_intermediate_size']
 
 
 def exported(query, form='hf'):

@@ -19,6 +19,7 @@ static const struct {
       .kv_heads = 8,
       .head_dim = 128,
       .experts = 8,
+      .moe_layers = 32,
       .top_k = 2,
       .expert_hidden = 14336},
      46702792704,
@@ -32,6 +33,7 @@ static const struct {
       .kv_heads = 8,
       .head_dim = 128,
       .experts = 8,
+      .moe_layers = 56,
       .top_k = 2,
       .expert_hidden = 16384},
      140620634112,
@@ -47,9 +49,9 @@ static const struct {
       .qk_norm = TRANSFORMER_QK_NORM_HEAD,
       .dense_hidden = 6144,
       .experts = 128,
+      .moe_layers = 48,
       .top_k = 8,
-      .expert_hidden = 768,
-      .sparse_step = 1},
+      .expert_hidden = 768},
      30532122624,
      3.3e9,
      {true, true}},
@@ -63,9 +65,9 @@ static const struct {
       .qk_norm = TRANSFORMER_QK_NORM_HEAD,
       .dense_hidden = 12288,
       .experts = 128,
+      .moe_layers = 94,
       .top_k = 8,
-      .expert_hidden = 1536,
-      .sparse_step = 1},
+      .expert_hidden = 1536},
      235093634560,
      22e9,
      {true, true}},
@@ -79,11 +81,11 @@ static const struct {
       .qkv_bias = true,
       .dense_hidden = 5632,
       .experts = 60,
+      .moe_layers = 24,
       .top_k = 4,
       .expert_hidden = 1408,
       .shared_hidden = 5632,
-      .shared_gate = true,
-      .sparse_step = 1},
+      .shared_gate = true},
      14315784192,
      2.7e9,
      {true, true}},
@@ -96,6 +98,7 @@ static const struct {
       .head_dim = 128,
       .qk_norm = TRANSFORMER_QK_NORM_FULL,
       .experts = 64,
+      .moe_layers = 16,
       .top_k = 8,
       .expert_hidden = 1024},
      6919161856,
@@ -109,12 +112,11 @@ static const struct {
       .kv_heads = 128,
       .dense_hidden = 18432,
       .experts = 256,
+      .moe_layers = 58,
       .top_k = 8,
       .expert_hidden = 2048,
       .shared_hidden = 2048,
       .router_bias = true,
-      .first_dense = 3,
-      .sparse_step = 1,
       .q_lora_rank = 1536,
       .kv_lora_rank = 512,
       .qk_nope_head_dim = 128,
@@ -132,11 +134,10 @@ static const struct {
       .kv_heads = 16,
       .dense_hidden = 10944,
       .experts = 64,
+      .moe_layers = 26,
       .top_k = 6,
       .expert_hidden = 1408,
       .shared_hidden = 2 * 1408,
-      .first_dense = 1,
-      .sparse_step = 1,
       .kv_lora_rank = 512,
       .qk_nope_head_dim = 128,
       .qk_rope_head_dim = 64,
@@ -153,11 +154,10 @@ static const struct {
       .head_dim = 128,
       .dense_hidden = 10944,
       .experts = 64,
+      .moe_layers = 27,
       .top_k = 6,
       .expert_hidden = 1408,
-      .shared_hidden = 2 * 1408,
-      .first_dense = 1,
-      .sparse_step = 1},
+      .shared_hidden = 2 * 1408},
      16375728128,
      2.8e9,
      {true, true}},
@@ -294,7 +294,7 @@ static void every_other_layer_can_be_dense(void **state)
     struct transformer_count c;
 
     (void)state;
-    config.sparse_step = 2;
+    config.moe_layers = 24;
     c = transformer_count(&config, &published[2].convention);
     assert_near(c.moe_layers, 24, 0);
     assert_near(c.dense_ffn, 24 * 3. * 2048 * 6144, 0);
@@ -323,8 +323,59 @@ static void what_cannot_be_a_model_is_refused(void **state)
     config.dense_hidden = 0;
     assert_non_null(transformer_check(&config));
     config = published[6].config;
-    config.first_dense = 62;
+    config.moe_layers = 62;
     assert_non_null(transformer_check(&config));
+}
+
+/* Phi-3.5-MoE and gpt-oss-20b: every kind of bias there is. */
+static void biases_are_counted_to_the_last(void **state)
+{
+    static const struct transformer phi = {.vocabulary = 32064,
+                                           .d_model = 4096,
+                                           .layers = 32,
+                                           .heads = 32,
+                                           .kv_heads = 8,
+                                           .head_dim = 128,
+                                           .qkv_bias = true,
+                                           .output_bias = true,
+                                           .norm_bias = true,
+                                           .head_bias = true,
+                                           .experts = 16,
+                                           .moe_layers = 32,
+                                           .top_k = 2,
+                                           .expert_hidden = 6400};
+    static const struct transformer oss = {.vocabulary = 201088,
+                                           .d_model = 2880,
+                                           .layers = 24,
+                                           .heads = 64,
+                                           .kv_heads = 8,
+                                           .head_dim = 64,
+                                           .qkv_bias = true,
+                                           .output_bias = true,
+                                           .sinks = true,
+                                           .router_bias = true,
+                                           .expert_bias = true,
+                                           .experts = 32,
+                                           .moe_layers = 24,
+                                           .top_k = 4,
+                                           .expert_hidden = 2880};
+    const struct transformer_convention both = {true, true}, output = {false, true};
+    struct transformer biased = published[0].config;
+    struct transformer_count c = transformer_count(&phi, &both);
+
+    (void)state;
+    assert_near(c.n_total, 41873153344., 0);
+    assert_near(c.n_active, 6.6e9, 0.02);
+    c = transformer_count(&oss, &output);
+    assert_near(c.n_total, 20914757184., 0);
+    assert_near(c.n_active, 3.6e9, 0.02);
+    /* Idle experts' biases are not active; nor are biases multiplied with. */
+    biased.expert_bias = true;
+    c = transformer_count(&biased, &both);
+    assert_near(c.n_total - published[0].total, 32 * 8 * (2 * 14336. + 4096), 0);
+    assert_near(c.n_active - transformer_count(&published[0].config, &both).n_active,
+                32 * 2 * (2 * 14336. + 4096), 0);
+    assert_near(c.train_flops, transformer_count(&published[0].config, &both).train_flops, 0);
 }
 
 /* An exported architecture reads back to its own counts; norms and router come on top. */
@@ -360,6 +411,7 @@ int main(void)
         cmocka_unit_test(multi_token_prediction_is_counted_apart),
         cmocka_unit_test(conventions_differ_by_the_embeddings),
         cmocka_unit_test(every_other_layer_can_be_dense),
+        cmocka_unit_test(biases_are_counted_to_the_last),
         cmocka_unit_test(architectures_read_back_to_the_same_counts),
         cmocka_unit_test(what_cannot_be_a_model_is_refused),
     };
