@@ -1,6 +1,7 @@
 #include "core/fit.h"
 
 #include <float.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +144,6 @@ static enum err_code search(struct work *work, struct fit_result *result, struct
     return ERR_OK;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sums over the runs at the answer, from the contract's own formula. */
 static void measure(const struct work *work, struct fit_result *result)
 {
@@ -182,8 +176,8 @@ static double noise_of(const struct work *work)
 
     for (size_t i = 0; i < n; i++)
         polish->trial[i] = fabs(polish->residual[i]);
-    qsort(polish->trial, n, sizeof *polish->trial, compare_doubles);
-    return polish->trial[rank < n ? rank : n - 1] / fit_interval_normal(work->options->level) *
+    return gsl_stats_select(polish->trial, 1, n, rank < n ? rank : n - 1) /
+           fit_interval_normal(work->options->level) *
            (n > p ? sqrt((double)n / (double)(n - p)) : 1.0);
 }
 
@@ -366,13 +360,21 @@ double fit_objective(const struct fit_options *options, const double *coefficien
     const struct law *law = options->law;
     double sum = 0.0;
 
-    for (size_t i = 0; i < count; i++) {
-        struct law_x x = law_x_from_obs(&obs[i]);
-        double seen = law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss);
+    for (size_t from = 0, size; from < count; from += size) {
+        struct law_x x[FIT_BLOCK];
+        double response[FIT_BLOCK];
 
-        if (obs[i].weight > 0.0)
-            sum += obs[i].weight *
-                   robust_loss(&options->robust, seen - law_response(law, coefficients, &x, NULL));
+        size = count - from < FIT_BLOCK ? count - from : FIT_BLOCK;
+        for (size_t i = 0; i < size; i++)
+            x[i] = law_x_from_obs(&obs[from + i]);
+        law_responses(law, coefficients, x, size, response);
+        for (size_t i = 0; i < size; i++) {
+            double loss = obs[from + i].loss, weight = obs[from + i].weight;
+            double seen = law->response == LAW_IDENTITY_IS_SUM ? loss : log(loss);
+
+            if (weight > 0.0)
+                sum += weight * robust_loss(&options->robust, seen - response[i]);
+        }
     }
     for (size_t i = 0; i < law->n_coefficients; i++) {
         const struct fit_prior *prior = &options->prior[i];

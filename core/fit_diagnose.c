@@ -1,10 +1,10 @@
 #include "core/fit_diagnose.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/fit_identify.h"
@@ -152,13 +152,6 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
                          count, sum * sum / squares);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Runs far off the fit. A normal sample has one in 2 000 beyond 3.5 robust standard deviations, so
  * a warning takes one beyond five, or two in a hundred. scratch: count values. */
 static void outliers(const double *residuals, size_t count, double *scratch,
@@ -169,8 +162,7 @@ static void outliers(const double *residuals, size_t count, double *scratch,
 
     for (size_t i = 0; i < count; i++)
         scratch[i] = fabs(residuals[i]);
-    qsort(scratch, count, sizeof *scratch, compare_doubles);
-    sd = FIT_SD_PER_MEDIAN * scratch[count / 2];
+    sd = FIT_SD_PER_MEDIAN * gsl_stats_select(scratch, 1, count, count / 2);
     for (size_t i = 0; i < count; i++) {
         flagged += fabs(residuals[i]) > FIT_OUTLIER_SDS * sd ? 1 : 0;
         worst = fmax(worst, fabs(residuals[i]));
@@ -183,28 +175,21 @@ static void outliers(const double *residuals, size_t count, double *scratch,
                      flagged, count, FIT_OUTLIER_SDS, 100.0 * worst);
 }
 
-/* The median of a variable over the runs, through scratch. */
-static double median_of(const struct obs *obs, size_t count, int variable, double *scratch)
-{
-    for (size_t i = 0; i < count; i++)
-        scratch[i] = variable < LAW_VARIABLE_COUNT
-                         ? fit_identify_value(&obs[i], (enum law_variable)variable)
-                         : obs[i].loss;
-    qsort(scratch, count, sizeof *scratch, compare_doubles);
-    return scratch[count / 2];
-}
-
 static void extremes(const struct obs *obs, size_t count, double *scratch,
                      struct fit_result *result)
 {
     for (int v = 0; v <= LAW_VARIABLE_COUNT; v++) {
-        double median, low, high;
+        double median, low = INFINITY, high = 0.0;
 
         if (v < LAW_VARIABLE_COUNT && !law_reads(result->law, (enum law_variable)v))
             continue;
-        median = median_of(obs, count, v, scratch);
-        low = scratch[0];
-        high = scratch[count - 1];
+        for (size_t i = 0; i < count; i++) {
+            scratch[i] = v < LAW_VARIABLE_COUNT ? fit_identify_value(&obs[i], (enum law_variable)v)
+                                                : obs[i].loss;
+            low = fmin(low, scratch[i]);
+            high = fmax(high, scratch[i]);
+        }
+        median = gsl_stats_select(scratch, 1, count, count / 2);
         if (!(high / median > extreme_ratio || median / low > extreme_ratio ||
               high > extreme_value || low < 1.0 / extreme_value))
             continue;

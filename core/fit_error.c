@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/lanes.h"
+
 enum { TRIANGLE_ROWS = 64 + FIT_STRIDE };
 
 /* Singular values below this share of the largest leave their directions undetermined. */
@@ -13,49 +15,39 @@ static const double flat_share = 1e-11;
 /* A coordinate with this much of itself in a flat direction has no error to state. */
 static const double flat_part = 1e-4;
 
-/* Householder on the m × p top of `rows` (stride FIT_STRIDE): its triangle ends in the first p. */
-static void triangulate(double (*rows)[FIT_STRIDE], size_t m, size_t p)
+/* Householder on p columns of m values: their triangle ends in the first p of each. */
+static void triangulate(double (*column)[TRIANGLE_ROWS], size_t m, size_t p)
 {
     for (size_t j = 0; j < p && j < m; j++) {
-        double norm = 0.0, alpha, beta;
+        double *v = column[j] + j, norm = sqrt(lanes_dot(v, v, m - j)), alpha, beta;
 
-        for (size_t i = j; i < m; i++)
-            norm += rows[i][j] * rows[i][j];
-        norm = sqrt(norm);
         if (norm == 0.0)
             continue;
-        alpha = rows[j][j] > 0.0 ? -norm : norm;
-        beta = 1.0 / (norm * (norm + fabs(rows[j][j])));
-        rows[j][j] -= alpha;
-        for (size_t k = j + 1; k < p; k++) {
-            double dot = 0.0;
-
-            for (size_t i = j; i < m; i++)
-                dot += rows[i][j] * rows[i][k];
-            dot *= beta;
-            for (size_t i = j; i < m; i++)
-                rows[i][k] -= dot * rows[i][j];
-        }
-        rows[j][j] = alpha;
-        for (size_t i = j + 1; i < m; i++)
-            rows[i][j] = 0.0;
+        alpha = *v > 0.0 ? -norm : norm;
+        beta = 1.0 / (norm * (norm + fabs(*v)));
+        *v -= alpha;
+        for (size_t k = j + 1; k < p; k++)
+            lanes_add(column[k] + j, -beta * lanes_dot(v, column[k] + j, m - j), v, m - j);
+        memset(v, 0, (m - j) * sizeof *v);
+        *v = alpha;
     }
 }
 
 /* The triangle of the weighted Jacobian, block by block. */
 static void triangle_of(const struct fit_problem *problem, const double *jacobian,
-                        const bool *left_out, double (*rows)[FIT_STRIDE])
+                        const bool *left_out, double (*column)[TRIANGLE_ROWS])
 {
     size_t p = problem->p, filled = p;
 
-    memset(rows, 0, p * sizeof *rows);
+    for (size_t j = 0; j < p; j++)
+        memset(column[j], 0, p * sizeof *column[j]);
     for (size_t i = 0; i < problem->n_rows; i++) {
         double root = sqrt(problem->weight[i]);
 
         for (size_t j = 0; j < p; j++)
-            rows[filled][j] = left_out[j] ? 0.0 : root * jacobian[i * problem->stride + j];
+            column[j][filled] = left_out[j] ? 0.0 : root * jacobian[i * problem->stride + j];
         if (++filled == TRIANGLE_ROWS || i + 1 == problem->n_rows) {
-            triangulate(rows, filled, p);
+            triangulate(column, filled, p);
             filled = p;
         }
     }
@@ -85,7 +77,7 @@ static void set_variance(const struct fit_problem *problem, const double *residu
 }
 
 /* Singular values of the p × p triangle with unit columns; V in ret_v. */
-static bool decompose(double (*rows)[FIT_STRIDE], size_t p, const double *norm,
+static bool decompose(double (*column)[TRIANGLE_ROWS], size_t p, const double *norm,
                       struct fit_matrix *ret_v, double *ret_s)
 {
     double a[FIT_STRIDE * FIT_STRIDE];
@@ -95,7 +87,7 @@ static bool decompose(double (*rows)[FIT_STRIDE], size_t p, const double *norm,
 
     for (size_t i = 0; i < p; i++)
         for (size_t j = 0; j < p; j++)
-            a[i * p + j] = norm[j] > 0.0 ? rows[i][j] / norm[j] : 0.0;
+            a[i * p + j] = norm[j] > 0.0 ? column[j][i] / norm[j] : 0.0;
     return gsl_linalg_SV_decomp_jacobi(&u.matrix, &v.matrix, &s.vector) == GSL_SUCCESS;
 }
 
@@ -152,7 +144,7 @@ static void set_errors(const struct fit_problem *problem, const double *z, const
 void fit_error_set(const struct fit_problem *problem, const double *z, const double *residuals,
                    const double *jacobian, struct fit_error *ret_error)
 {
-    double rows[TRIANGLE_ROWS][FIT_STRIDE], norm[FIT_STRIDE] = {0}, s[FIT_STRIDE] = {0};
+    double column[FIT_STRIDE][TRIANGLE_ROWS], norm[FIT_STRIDE] = {0}, s[FIT_STRIDE] = {0};
     struct fit_matrix v;
     bool flat[LAW_MAX_COEFFICIENTS] = {false};
     size_t p = problem->p, active = 0;
@@ -168,14 +160,14 @@ void fit_error_set(const struct fit_problem *problem, const double *z, const dou
         ret_error->error[j] = NAN;
     if (active == 0)
         return;
-    triangle_of(problem, jacobian, ret_error->at_bound, rows);
+    triangle_of(problem, jacobian, ret_error->at_bound, column);
     for (size_t j = 0; j < p; j++) {
         for (size_t i = 0; i <= j; i++)
-            norm[j] += rows[i][j] * rows[i][j];
+            norm[j] += column[j][i] * column[j][i];
         norm[j] = sqrt(norm[j]);
         flat[j] = !(norm[j] > 0.0);
     }
-    if (!decompose(rows, p, norm, &v, s))
+    if (!decompose(column, p, norm, &v, s))
         return;
     covariance_of(&v, s, norm, p, ret_error, flat);
     ret_error->condition_number = s[active - 1] > 0.0 ? s[0] / s[active - 1] : INFINITY;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/fit_start.h"
+#include "core/lanes.h"
 #include "core/law_parts.h"
 #include "core/preset.h"
 
@@ -77,11 +78,10 @@ size_t fit_identify_configurations(const struct law *law, const struct obs *obs,
         for (size_t k = 0; k < n && is_new; k++) {
             bool same = true;
 
-            for (int v = 0; v < LAW_VARIABLE_COUNT; v++)
-                if (law_reads(law, (enum law_variable)v) &&
-                    fit_identify_value(&obs[i], (enum law_variable)v) !=
-                        fit_identify_value(&obs[found[k]], (enum law_variable)v))
-                    same = false;
+            for (int v = 0; v < LAW_VARIABLE_COUNT && same; v++)
+                same = !law_reads(law, (enum law_variable)v) ||
+                       fit_identify_value(&obs[i], (enum law_variable)v) ==
+                           fit_identify_value(&obs[found[k]], (enum law_variable)v);
             is_new = !same;
         }
         if (is_new)
@@ -326,37 +326,26 @@ static size_t naming_order(const struct fit_problem *problem, size_t *ret_order)
     return n;
 }
 
-/* Gram-Schmidt in naming order over m rows; a bit per coordinate that depends on
+/* Gram-Schmidt in naming order over columns of m values; a bit per coordinate that depends on
  * earlier ones. */
-static unsigned dependent_columns(const size_t *order, size_t p, size_t stride, size_t m,
-                                  double *jacobian)
+static unsigned dependent_columns(const size_t *order, size_t p, size_t m, double *columns)
 {
+    double norm[LAW_MAX_COEFFICIENTS];
     unsigned dependent = 0;
 
     for (size_t a = 0; a < p; a++) {
-        size_t j = order[a];
-        double before = 0.0, after = 0.0;
+        double *column = columns + order[a] * m, before = lanes_dot(column, column, m);
 
-        for (size_t i = 0; i < m; i++)
-            before += jacobian[i * stride + j] * jacobian[i * stride + j];
         for (int pass = 0; pass < 2; pass++)
             for (size_t b = 0; b < a; b++) {
-                size_t k = order[b];
-                double dot = 0.0, norm = 0.0;
+                const double *earlier = columns + order[b] * m;
 
-                if (dependent & (1u << k))
-                    continue;
-                for (size_t i = 0; i < m; i++) {
-                    dot += jacobian[i * stride + j] * jacobian[i * stride + k];
-                    norm += jacobian[i * stride + k] * jacobian[i * stride + k];
-                }
-                for (size_t i = 0; i < m; i++)
-                    jacobian[i * stride + j] -= dot / norm * jacobian[i * stride + k];
+                if (!(dependent & (1u << order[b])))
+                    lanes_add(column, -lanes_dot(column, earlier, m) / norm[b], earlier, m);
             }
-        for (size_t i = 0; i < m; i++)
-            after += jacobian[i * stride + j] * jacobian[i * stride + j];
-        if (!(after > dependent_share * dependent_share * before))
-            dependent |= 1u << j;
+        norm[a] = lanes_dot(column, column, m);
+        if (!(norm[a] > dependent_share * dependent_share * before))
+            dependent |= 1u << order[a];
     }
     return dependent;
 }
@@ -370,7 +359,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     size_t order[LAW_MAX_COEFFICIENTS], p = problem->p;
     const struct preset *preset = preset_for_law(problem->law->name);
     unsigned dependent = ~0u;
-    double *residuals, *jacobian;
+    double *residuals, *jacobian, *columns;
 
     if (p == 0)
         return ERR_OK;
@@ -384,7 +373,8 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     }
     residuals = arena_calloc(arena, some->n_rows, sizeof *residuals);
     jacobian = arena_calloc(arena, some->n_rows * some->stride, sizeof *jacobian);
-    if (residuals == NULL || jacobian == NULL)
+    columns = arena_calloc(arena, some->n_rows * p, sizeof *columns);
+    if (residuals == NULL || jacobian == NULL || columns == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", problem->n);
     (void)naming_order(problem, order);
     for (size_t point = 1; point <= RANK_POINTS && dependent != 0; point++) {
@@ -400,7 +390,10 @@ enum err_code fit_identify_rank(const struct fit_options *options,
         for (size_t m = 0; m < some->n_priors; m++)
             for (size_t j = 0; j < p; j++)
                 jacobian[(some->n + m) * some->stride + j] *= some->prior[m].sd;
-        dependent &= dependent_columns(order, p, some->stride, some->n_rows, jacobian);
+        for (size_t j = 0; j < p; j++)
+            for (size_t i = 0; i < some->n_rows; i++)
+                columns[j * some->n_rows + i] = jacobian[i * some->stride + j];
+        dependent &= dependent_columns(order, p, some->n_rows, columns);
     }
     if (dependent == ~0u) /* no point had finite values: the search will say so */
         return ERR_OK;

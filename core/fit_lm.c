@@ -54,7 +54,7 @@ static void take_point(const struct fit_problem *problem, const gsl_vector *at, 
 /* f of row i, and unless NULL its slope by the residual. */
 static double root_of(const struct fit_lm *lm, size_t i, double r, double *ret_slope)
 {
-    double delta = i < lm->polish->problem->n ? lm->delta : INFINITY;
+    double delta = i < lm->polish->problem->n ? fit_problem_delta(lm->polish->problem) : INFINITY;
     double size = fabs(r), root = sqrt(lm->polish->weight[i]), f;
 
     if (size <= delta) {
@@ -130,8 +130,7 @@ static double sum_of_squares(const gsl_multifit_nlinear_workspace *machine)
     return sum;
 }
 
-/* Steps at one threshold. */
-static void solve(struct fit_lm *lm, double *z)
+void fit_lm_run(struct fit_lm *lm, double *z)
 {
     const struct fit_problem *problem = lm->polish->problem;
     gsl_vector_view start = gsl_vector_view_array(z, problem->p);
@@ -144,6 +143,9 @@ static void solve(struct fit_lm *lm, double *z)
     };
     double before, after;
 
+    if (lm->machine == NULL)
+        return;
+    fit_problem_clip(problem, z);
     if (gsl_multifit_nlinear_init(&start.vector, &system, lm->machine) != GSL_SUCCESS)
         return;
     after = sum_of_squares(lm->machine);
@@ -156,34 +158,4 @@ static void solve(struct fit_lm *lm, double *z)
             break;
     }
     take_point(problem, gsl_multifit_nlinear_position(lm->machine), z);
-}
-
-/* A mean size of the residuals that a few large ones do not rule. */
-static double typical_size(const struct fit_polish *polish)
-{
-    double sum = 0.0, total = 0.0;
-
-    for (size_t i = 0; i < polish->problem->n; i++) {
-        sum += polish->weight[i] * sqrt(fabs(polish->trial[i]));
-        total += polish->weight[i];
-    }
-    return total > 0.0 ? (sum / total) * (sum / total) : 0.0;
-}
-
-void fit_lm_run(struct fit_lm *lm, double *z)
-{
-    static const double fall = 0.25;
-    const struct fit_problem *problem = lm->polish->problem;
-    double goal = fit_problem_delta(problem);
-
-    if (lm->machine == NULL)
-        return;
-    fit_problem_clip(problem, z);
-    if (!fit_problem_evaluate(problem, z, lm->polish->trial, NULL))
-        return;
-    if (isfinite(goal))
-        for (lm->delta = 2.0 * typical_size(lm->polish); lm->delta > goal; lm->delta *= fall)
-            solve(lm, z);
-    lm->delta = goal;
-    solve(lm, z);
 }

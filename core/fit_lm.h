@@ -22,9 +22,8 @@
 struct fit_lm {
     struct fit_polish *polish;               /* whose problem, weights and scratch are used */
     gsl_multifit_nlinear_workspace *machine; /* NULL when nothing is free */
-    double delta;                            /* the threshold of the moment */
     double enough; /* steps that lower the objective by less than this share are not taken */
-    int steps;     /* at most, at each threshold */
+    int steps;     /* at most */
 };
 
 /* polish outlives it. A patient solver follows curved valleys to their end, with geodesic
@@ -34,9 +33,7 @@ enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool pat
                           struct err *err);
 void fit_lm_release(struct fit_lm *lm);
 
-/* Moves z through a falling sequence of thresholds, from the size of the residuals down to the
- * problem's: the smoother objectives have fewer local optima. With fewer rows than free
- * coefficients z stays, as GSL takes no such problem. */
+/* Moves z. With fewer rows than free coefficients z stays, as GSL takes no such problem. */
 void fit_lm_run(struct fit_lm *lm, double *z);
 
 #endif

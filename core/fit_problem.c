@@ -164,17 +164,21 @@ static void set_pairs(struct fit_problem *problem)
 {
     const struct law *law = problem->law;
     size_t width = law->n_terms * law->n_coefficients;
-    double phi[LAW_MAX_TERMS], dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+    double phi[FIT_BLOCK * LAW_MAX_TERMS];
+    double dphi[FIT_BLOCK * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
     double z[LAW_MAX_COEFFICIENTS], natural[LAW_MAX_COEFFICIENTS];
     bool moves[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS] = {false};
 
     fit_start_draw(problem, 0, 1, z);
     fit_problem_searched(problem, z, natural, NULL);
-    for (size_t r = 0; r < problem->n; r++) {
-        memset(dphi, 0, sizeof dphi);
-        law->terms(natural, &problem->x[r], 1, phi, dphi);
+    for (size_t from = 0; from < problem->n; from += FIT_BLOCK) {
+        size_t size = problem->n - from < FIT_BLOCK ? problem->n - from : FIT_BLOCK;
+
+        memset(dphi, 0, width * size * sizeof *dphi);
+        law->terms(natural, &problem->x[from], size, phi, dphi);
         for (size_t d = 0; d < width; d++)
-            moves[d] = moves[d] || dphi[d] != 0.0;
+            for (size_t i = 0; i < size && !moves[d]; i++)
+                moves[d] = dphi[d * size + i] != 0.0;
     }
     for (size_t d = 0; d < width; d++) {
         size_t i = d % law->n_coefficients;

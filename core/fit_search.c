@@ -174,7 +174,7 @@ static bool take(struct search *search, const struct fit_polished *got, const do
  * small problem first takes the search's own optimum over all its runs. */
 static enum err_code polish_ends(struct search *search, struct arena *arena, struct err *err)
 {
-    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, true};
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-13, POLISH_STEPS, true};
     struct fit_lm lm = {0};
     struct varpro all;
     bool refine = search->problem->n <= REFINE_RUNS_MAX;
@@ -318,7 +318,7 @@ static bool in_bowl(void *ctx, const double *z)
 
 static enum err_code jump_about(struct search *search, struct err *err)
 {
-    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-7, POLISH_STEPS, true};
+    struct fit_polish_goal goal = {fit_problem_delta(search->problem), 1e-13, POLISH_STEPS, true};
     struct bowl bowl = {.search = search};
     struct fit_polish_goal glance = {goal.delta, 1e-4, POLISH_STEPS, false};
     size_t starts = search->options->starts / STARTS_A_JUMP, fruitless = 0;
@@ -362,14 +362,12 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
                              struct fit_polish *polish, struct arena *arena,
                              struct fit_found *ret_found, struct err *err)
 {
-    struct fit_polish_goal goal = {fit_problem_delta(problem), 1e-13, POLISH_STEPS, true};
     struct fit_problem thin = *problem;
     struct search search = {.options = options,
                             .problem = problem,
 
                             .polish = polish,
                             .found = ret_found};
-    struct fit_polished got;
     enum err_code code;
 
     memset(ret_found, 0, sizeof *ret_found);
@@ -393,8 +391,7 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
         code = jump_about(&search, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
-    got = fit_polish_run(polish, &goal, ret_found->z);
-    ret_found->objective = got.objective;
-    ret_found->stop = got.objective <= rounding * search.weight ? FIT_CONVERGED : got.stop;
+    if (ret_found->objective <= rounding * search.weight)
+        ret_found->stop = FIT_CONVERGED;
     return ERR_OK;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/lanes.h"
 #include "core/law_parts.h"
 
 static const struct law *const laws[] = {
@@ -138,6 +139,26 @@ double law_response(const struct law *law, const double *coefficients, const str
         for (size_t j = 0; j < law->n_coefficients; j++)
             ret_gradient[j] /= sum;
     return log(sum);
+}
+
+void law_responses(const struct law *law, const double *coefficients, const struct law_x *x,
+                   size_t count, double *ret_response)
+{
+    enum { BLOCK = 64 };
+    double phi[BLOCK * LAW_MAX_TERMS];
+
+    for (size_t from = 0; from < count; from += BLOCK) {
+        size_t size = count - from < BLOCK ? count - from : BLOCK, term = 0;
+        double *sum = ret_response + from;
+
+        law->terms(coefficients, x + from, size, phi, NULL);
+        memset(sum, 0, size * sizeof *sum);
+        for (size_t j = 0; j < law->n_coefficients; j++)
+            if (law->coefficients[j].role == LAW_AMPLITUDE)
+                lanes_add(sum, coefficients[j], phi + size * term++, size);
+        for (size_t i = 0; i < size && law->response == LAW_LOSS_IS_SUM; i++)
+            sum[i] = log(sum[i]);
+    }
 }
 
 double law_to_transform(enum law_transform transform, double value)

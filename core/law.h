@@ -142,6 +142,10 @@ void law_losses(const struct law *law, const double *columns, size_t count, cons
 double law_response(const struct law *law, const double *coefficients, const struct law_x *x,
                     double *ret_gradient);
 
+/* The response of each of count runs. */
+void law_responses(const struct law *law, const double *coefficients, const struct law_x *x,
+                   size_t count, double *ret_response);
+
 /* Coefficient value -> search coordinate and back. */
 double law_to_transform(enum law_transform transform, double value);
 double law_from_transform(enum law_transform transform, double coordinate);

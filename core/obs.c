@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { FLOPS_PER_PARAM_TOKEN = 6 };
 
@@ -92,17 +93,21 @@ static int compare(double a, double b)
 /* Experts first: runs in a row then share Ê, which laws compute once. */
 int obs_compare(const void *a, const void *b)
 {
-    const struct obs *left = a, *right = b;
-    const double keys[][2] = {
-        {left->experts, right->experts},   {left->granularity, right->granularity},
-        {left->n_active, right->n_active}, {left->n_total, right->n_total},
-        {left->tokens, right->tokens},     {left->loss, right->loss},
-        {left->weight, right->weight},     {left->train_flops, right->train_flops},
+    static const size_t fields[] = {
+        offsetof(struct obs, experts),  offsetof(struct obs, granularity),
+        offsetof(struct obs, n_active), offsetof(struct obs, n_total),
+        offsetof(struct obs, tokens),   offsetof(struct obs, loss),
+        offsetof(struct obs, weight),   offsetof(struct obs, train_flops),
     };
+    const char *left = a, *right = b;
 
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        int order = compare(keys[i][0], keys[i][1]);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        double x, y;
+        int order;
 
+        memcpy(&x, left + fields[i], sizeof x);
+        memcpy(&y, right + fields[i], sizeof y);
+        order = compare(x, y);
         if (order != 0)
             return order;
     }

@@ -1,8 +1,8 @@
 #include "core/varpro.h"
 
 #include <float.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/amplitudes.h"
@@ -17,26 +17,17 @@ static const double gross_deviations = 20.0;
  * percent squares count this many times more. */
 static const double prior_share = 5.0;
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Clears the root of runs whose response is a gross outlier. `sorted` is scratch. */
-static void drop_gross(const struct fit_problem *problem, double *root, double *sorted)
+/* Clears the root of runs whose response is a gross outlier. */
+static void drop_gross(const struct fit_problem *problem, double *root, double *scratch)
 {
     size_t n = problem->n;
     double median, deviation;
 
-    memcpy(sorted, problem->y, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
-    median = sorted[n / 2];
+    memcpy(scratch, problem->y, n * sizeof *scratch);
+    median = gsl_stats_select(scratch, 1, n, n / 2);
     for (size_t i = 0; i < n; i++)
-        sorted[i] = fabs(problem->y[i] - median);
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
-    deviation = sorted[n / 2];
+        scratch[i] = fabs(problem->y[i] - median);
+    deviation = gsl_stats_select(scratch, 1, n, n / 2);
     if (deviation <= 0.0)
         return;
     for (size_t i = 0; i < n; i++)
