@@ -3,6 +3,7 @@
  *     L = a·Ê^δ·N_act^(α + γ ln Ê) + b·Ê^ω·D^(β + ζ ln Ê) + c
  */
 #include "core/law_joint.h"
+#include "core/law_joint_near.h"
 
 #define BY_SIZE LAW_BIT(LAW_N_ACTIVE)
 #define BY_TOKENS LAW_BIT(LAW_TOKENS)
@@ -65,6 +66,13 @@ static bool losses(const double *columns, size_t count, const struct law_x *x, d
     return joint_losses(columns, count, x, false, ret_loss);
 }
 
+LANES_CLONES
+static bool losses_near(const double *columns, size_t count, const struct law_x *x, size_t n_x,
+                        size_t stride, float *ret_near, double *ret_error)
+{
+    return joint_losses_near(columns, count, x, n_x, false, stride, ret_near, ret_error);
+}
+
 static void slice(const double *coefficients, double experts, double granularity,
                   struct law_slice *ret_slice)
 {
@@ -93,5 +101,6 @@ const struct law law_joint = {
     .coefficients = joint_coefficients,
     .terms = terms,
     .losses = losses,
+    .losses_near = losses_near,
     .slice = slice,
 };

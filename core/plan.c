@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/plan_configuration.h"
-#include "core/plan_draws.h"
+#include "core/plan_interval.h"
 #include "core/plan_near.h"
 #include "core/plan_price.h"
 #include "core/plan_refusal.h"
@@ -185,6 +185,7 @@ static enum err_code solve_cells(struct work *work, struct err *err)
                        "both the model and its tokens");
     if (!work->any)
         return plan_refuse(question, err);
+    work->answer.optimum_candidate = work->best_candidate;
     if (work->best_candidate)
         work->answer.optimum = work->best_candidate->configuration;
     else
@@ -207,63 +208,19 @@ static int by_loss(const void *a, const void *b)
     return (x->granularity > y->granularity) - (x->granularity < y->granularity);
 }
 
-/* A model's draws column by column, and scratch for their losses. */
-struct draws {
-    const struct plan_model *model;
-    const double *columns;
-    double *loss;
-};
-
-static enum err_code draws_init(struct draws *draws, const struct plan_model *model,
-                                struct arena *arena, struct err *err)
-{
-    size_t n = model->law->n_coefficients, count = model->n_draws;
-    size_t room = model->draw_columns ? count : (n + 1) * count;
-    double *block = arena_alloc(arena, room * sizeof *block);
-
-    if (!block)
-        return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", count);
-    *draws = (struct draws){.model = model, .columns = model->draw_columns, .loss = block};
-    if (model->draw_columns)
-        return ERR_OK;
-    draws->columns = block + count;
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < n; j++)
-            block[(j + 1) * count + i] = model->draws[i * n + j];
-    return ERR_OK;
-}
-
-/* The interval of one configuration. One (N, D) is asked of each draw once, so its terms are taken
- * whole rather than through slices. */
-static void interval(struct draws *draws, double level, struct plan_configuration *c)
-{
-    const struct obs obs = {
-        .n_active = c->n_active,
-        .n_total = c->n_total,
-        .tokens = c->tokens,
-        .experts = c->experts,
-        .granularity = c->granularity,
-    };
-    const struct law_x x = law_x_from_obs(&obs);
-
-    law_losses(draws->model->law, draws->columns, draws->model->n_draws, &x, draws->loss);
-    plan_draws_quantiles(draws->loss, draws->model->n_draws, level, c->loss_interval);
-}
-
 /* The most that a near-optimal loss may be: within slack of the optimum's, or within its interval.
  */
 static enum err_code near_threshold(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
     struct plan_configuration *optimum = &work->answer.optimum;
-    struct draws draws;
 
     if (question->model.n_draws > 0 && isnan(optimum->loss_interval[1])) {
-        enum err_code code = draws_init(&draws, &question->model, work->arena, err);
+        enum err_code code =
+            plan_interval_fill(&question->model, question->level, &optimum, 1, work->arena, err);
 
         if (code != ERR_OK)
             return code;
-        interval(&draws, question->level, optimum);
     }
     work->answer.near_optimal_loss =
         fmax(optimum->loss * (1 + question->slack), optimum->loss_interval[1]);
@@ -351,7 +308,8 @@ static void solve_dense(struct work *work)
     }
     if (question->parts & PLAN_DENSE && dense_candidate(work)) {
         answer->has_dense = true;
-        answer->dense = dense_candidate(work)->configuration;
+        answer->dense_candidate = dense_candidate(work);
+        answer->dense = answer->dense_candidate->configuration;
     } else if (question->parts & PLAN_DENSE) {
         plan_cell_init(&cell, model, &limits, 1, 1);
         if (plan_least(&cell, question->objective, question->target_loss, &point) == PLAN_FOUND) {
@@ -383,29 +341,26 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     const struct plan_model *model = &question->model, *dense = dense_model(question);
     const struct plan_candidate *from = dense_candidate(work);
     struct plan_answer *answer = &work->answer;
-    struct draws draws = {.model = NULL};
+    struct plan_configuration *asked[PLAN_EXPERTS_MAX + 2], *dense_asked = &answer->dense;
+    bool dense_too = answer->has_dense && !from && dense->n_draws > 0;
+    size_t n = 0;
     enum err_code code = ERR_OK;
 
-    if (model->n_draws > 0) {
-        code = draws_init(&draws, model, work->arena, err);
-        if (code != ERR_OK)
-            return code;
-        for (size_t i = 0; i < answer->n_candidates; i++)
-            if (answer->candidates[i].feasible)
-                interval(&draws, question->level, &answer->candidates[i].configuration);
-        if (work->best_candidate)
-            copy_interval(&work->best_candidate->configuration, &answer->optimum);
-        else
-            interval(&draws, question->level, &answer->optimum);
-    }
-    if (answer->has_dense && from) {
+    for (size_t i = 0; i < answer->n_candidates; i++)
+        if (answer->candidates[i].feasible)
+            asked[n++] = &answer->candidates[i].configuration;
+    if (!work->best_candidate)
+        asked[n++] = &answer->optimum;
+    if (dense_too && dense == model)
+        asked[n++] = dense_asked;
+    if (model->n_draws > 0)
+        code = plan_interval_fill(model, question->level, asked, n, work->arena, err);
+    if (code == ERR_OK && dense_too && dense != model)
+        code = plan_interval_fill(dense, question->level, &dense_asked, 1, work->arena, err);
+    if (work->best_candidate)
+        copy_interval(&work->best_candidate->configuration, &answer->optimum);
+    if (answer->has_dense && from)
         copy_interval(&from->configuration, &answer->dense);
-    } else if (answer->has_dense && dense->n_draws > 0) {
-        if (draws.model != dense)
-            code = draws_init(&draws, dense, work->arena, err);
-        if (code == ERR_OK)
-            interval(&draws, question->level, &answer->dense);
-    }
     return code;
 }
 

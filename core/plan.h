@@ -35,7 +35,7 @@
 #include "core/law.h"
 #include "core/shape.h"
 
-enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 16 };
+enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 4 };
 
 /* What a plan needs of a fit, whoever made it. */
 struct plan_model {
@@ -158,6 +158,9 @@ struct plan_answer {
     struct plan_configuration optimum;
     size_t n_candidates;
     struct plan_candidate *candidates; /* ascending E */
+    /* Those that hold the same configuration as optimum and dense; NULL where none was asked for.
+     */
+    const struct plan_candidate *optimum_candidate, *dense_candidate;
     size_t n_near_optimal;
     struct plan_near_optimal *near_optimal; /* ascending loss */
     double

@@ -75,32 +75,41 @@ static double select_at(double *value, size_t low, size_t high, size_t k)
     return value[k];
 }
 
-/* The quantile, when value[0..from-1] hold the smallest already. */
-static double quantile(double *value, size_t from, size_t count, double probability)
+/* The same when value[0..from-1] hold the smallest already. */
+static double between_from(double *value, size_t from, size_t count, size_t k, double fraction)
 {
-    double at = probability * (double)(count - 1), below, above;
-    size_t k = (size_t)at;
+    double below = select_at(value, from, count - 1, k), above;
 
-    below = select_at(value, from, count - 1, k);
     if (k + 1 >= count)
         return below;
     above = value[k + 1];
     for (size_t i = k + 2; i < count; i++)
         above = value[i] < above ? value[i] : above;
-    return below + (at - (double)k) * (above - below);
+    return below + fraction * (above - below);
+}
+
+double plan_draws_between(double *value, size_t count, size_t k, double fraction)
+{
+    return between_from(value, 0, count, k, fraction);
 }
 
 void plan_draws_quantiles(double *loss, size_t count, double level, double ret_interval[2])
 {
+    size_t finite = 0, k[2] = {0};
     double low = (1 - level) / 2;
-    size_t finite = 0;
+    const double probability[2] = {low, 1 - low};
 
     for (size_t i = 0; i < count; i++)
         if (isfinite(loss[i]))
             loss[finite++] = loss[i];
-    ret_interval[0] = finite < 2 ? NAN : quantile(loss, 0, finite, low);
-    ret_interval[1] =
-        finite < 2 ? NAN : quantile(loss, (size_t)(low * (double)(finite - 1)), finite, 1 - low);
+    for (int i = 0; i < 2; i++) {
+        double at = probability[i] * (double)(finite - 1);
+
+        k[i] = finite < 2 ? 0 : (size_t)at;
+        ret_interval[i] =
+            finite < 2 ? NAN
+                       : between_from(loss, i == 0 ? 0 : k[0], finite, k[i], at - (double)k[i]);
+    }
 }
 
 void plan_draws_interval(struct plan_draws *draws, double n_params, double tokens, double level,

@@ -27,4 +27,8 @@ void plan_draws_interval(struct plan_draws *draws, double n_params, double token
 /* The same for count losses at hand, which are reordered and may hold non-finite values. */
 void plan_draws_quantiles(double *loss, size_t count, double level, double ret_interval[2]);
 
+/* The k-th smallest of count finite values (from 0) and `fraction` of the way to the next, if there
+ * is one. Reorders them. */
+double plan_draws_between(double *value, size_t count, size_t k, double fraction);
+
 #endif

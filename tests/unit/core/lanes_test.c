@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/law.h"
+#include "core/near.h"
 #include "core/preset.h"
 #include "core/rng.h"
 #include "tests/unit/check.h"
@@ -33,6 +34,21 @@ static void logarithms_are_those_of_libm(void **state)
         double x = exp(rng_normal(&rng) * (i % 2 ? 100 : 0.1));
 
         assert_true(fabs(lanes_log(x) - log(x)) <= 1e-15 * fmax(fabs(log(x)), 1e-3));
+    }
+}
+
+/* In single precision: 2^-22 and what the header says. */
+static void near_ones_are_as_near_as_the_header_says(void **state)
+{
+    struct rng rng = rng_stream(12, 0);
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        float x = (float)(160 * rng_uniform(&rng) - 80), y = (float)exp(20 * rng_normal(&rng));
+        double ln_y = log((double)y);
+
+        assert_true(fabs((double)near_exp(x) / exp((double)x) - 1) < 0x1p-22);
+        assert_true(fabs((double)near_log(y) - ln_y) < 0x1p-22 * (1 + fabs(ln_y)));
     }
 }
 
@@ -122,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exponentials_are_those_of_libm),
         cmocka_unit_test(logarithms_are_those_of_libm),
+        cmocka_unit_test(near_ones_are_as_near_as_the_header_says),
         cmocka_unit_test(what_is_beyond_is_told),
         cmocka_unit_test(losses_of_many_sets_are_those_of_each),
         cmocka_unit_test(sets_beyond_the_fast_range_are_computed_all_the_same),
