@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "server/answer.h"
-#include "server/fit_document.h"
 
 /* Names what a choice failed for: each of study, law and fit that there is none of. */
 static void name_missing(const struct call *call, const struct model_query *query, struct err *err)
@@ -86,9 +85,7 @@ const char *model_no_interval(const struct preset *preset)
 
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
 {
-    static const char *const of_fit[] = {"experts_vary", "tokens_vary", "granularity_varies"};
-    const char *text;
-    size_t length;
+    const struct fit_notes *notes = choice->notes;
 
     if (choice->published)
         model_write_warning(out, "published_coefficients",
@@ -96,12 +93,10 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
                             "preset, measured on other data with another tokenizer");
     if (choice->preset != NULL && strcmp(choice->preset->provenance, "composed") == 0)
         model_write_warning(out, "composed", choice->preset->note);
-    for (size_t i = 0; choice->record != NULL && i < sizeof of_fit / sizeof *of_fit; i++)
-        if (fit_document_warning(choice->record, of_fit[i], &text, &length))
-            out_raw(out, NULL, text, length);
-    if (choice->record != NULL && uses_shape &&
-        fit_document_warning(choice->record, "shape_assumed", &text, &length))
-        out_raw(out, NULL, text, length);
+    if (notes != NULL && notes->averages.text != NULL)
+        out_raw(out, NULL, notes->averages.text, notes->averages.length);
+    if (notes != NULL && notes->shape.text != NULL && uses_shape)
+        out_raw(out, NULL, notes->shape.text, notes->shape.length);
     if (choice->model.n_draws == 0)
         model_write_warning(out, "no_interval", model_no_interval(choice->preset));
 }
@@ -153,5 +148,5 @@ void model_fields_to_pointers(struct call *call, const struct err_field *after)
 
 double model_noise_log(const struct model_choice *choice)
 {
-    return choice->record != NULL ? fit_document_number(choice->record, FIT_DOCUMENT_NOISE) : NAN;
+    return choice->notes != NULL ? choice->notes->noise_log : NAN;
 }

@@ -75,6 +75,7 @@ static enum err_code choose_record(const struct snapshot *snapshot, const struct
                        "fit %lld was made by another version of law '%s': fit again",
                        (long long)record->id, record->law);
     ret->record = record;
+    ret->notes = snapshot_fit_notes(snapshot, record->id);
     ret->law = law;
     ret->study = snapshot_study(snapshot, record->study);
     ret->model = model_of_record(law, record);

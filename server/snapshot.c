@@ -140,6 +140,13 @@ const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id)
     return entry != NULL ? entry->draw_columns : NULL;
 }
 
+const struct fit_notes *snapshot_fit_notes(const struct snapshot *snapshot, int64_t id)
+{
+    const struct entry *entry = find_entry(snapshot, id);
+
+    return entry != NULL ? &entry->notes : NULL;
+}
+
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
                                              const struct study *study, const struct law *law)
 {

@@ -45,6 +45,20 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 /* A fit's draws column by column, as plan_model's draw_columns; NULL without draws. */
 const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id);
 
+/* What answers repeat of a fit's document, found in it once. */
+struct fit_note {
+    const char *text; /* warnings as they stand in the document, joined by commas; NULL for none */
+    size_t length;
+};
+struct fit_notes {
+    struct fit_note averages; /* what it averages over: experts_vary, … */
+    struct fit_note shape;    /* shape_assumed */
+    double noise_log;         /* FIT_DOCUMENT_NOISE; NAN where it has none */
+};
+
+/* NULL when there is no such fit. */
+const struct fit_notes *snapshot_fit_notes(const struct snapshot *snapshot, int64_t id);
+
 /* The newest finished plain fit of a study of this snapshot, of a law unless NULL; NULL for none.
  */
 const struct fit_record *snapshot_newest_fit(const struct snapshot *snapshot,
@@ -59,6 +73,7 @@ struct model_choice {
     const struct law *law;
     const struct fit_record *record; /* one of the two is NULL */
     const struct preset *preset;
+    const struct fit_notes *notes; /* of the record */
     const struct study *study;
     bool published;          /* fell back to a preset: warn published_coefficients */
     struct plan_model model; /* ready for plan_solve; shape by the fit's or preset's convention */

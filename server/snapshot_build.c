@@ -6,17 +6,8 @@
 
 enum {
     STUDIES_ARENA_BYTES = 256 * 1024 * 1024,
-    FIT_ARENA_BYTES = 1024 * 1024 * 1024,
     STUDIES_PAGE = 1000,
 };
-
-void snapshot_entry_release(struct entry *entry)
-{
-    if (entry == NULL || atomic_fetch_sub(&entry->holders, 1) != 1)
-        return;
-    arena_release(&entry->arena);
-    free(entry);
-}
 
 void snapshot_set_release(struct study_set *set)
 {
@@ -95,66 +86,6 @@ static enum err_code read_studies(struct store *store, struct study_set **ret, s
     else
         snapshot_set_release(set);
     return code;
-}
-
-/* The law of a record, if its coefficients are still those of that law, in that order. */
-static const struct law *law_of(const struct fit_record *record)
-{
-    const struct law *law = law_find(record->law);
-
-    if (law == NULL)
-        return NULL;
-    if (record->status != FIT_FINISHED)
-        return law;
-    if (law->n_coefficients != record->n_coefficients)
-        return NULL;
-    for (size_t i = 0; i < law->n_coefficients; i++)
-        if (record->coefficient_name[i] == NULL ||
-            strcmp(law->coefficients[i].name, record->coefficient_name[i]) != 0)
-            return NULL;
-    return law;
-}
-
-/* The draws column by column, which is how plans ask all of them at once. */
-static enum err_code fill_columns(struct entry *entry, struct err *err)
-{
-    const struct fit_record *record = &entry->record;
-    size_t n = record->n_coefficients, count = record->n_draws;
-
-    if (count == 0)
-        return ERR_OK;
-    entry->draw_columns = arena_alloc(&entry->arena, n * count * sizeof *entry->draw_columns);
-    if (entry->draw_columns == NULL)
-        return no_memory(err);
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < n; j++)
-            entry->draw_columns[j * count + i] = record->draws[i * n + j];
-    return ERR_OK;
-}
-
-/* Reads one fit; *ret stays NULL, without an error, when it is gone. */
-static enum err_code read_entry(struct store *store, int64_t id, struct entry **ret,
-                                struct err *err)
-{
-    struct entry *entry = calloc(1, sizeof *entry);
-    enum err_code code;
-    struct err gone;
-
-    if (entry == NULL)
-        return no_memory(err);
-    err_init(&gone, NULL);
-    atomic_init(&entry->holders, 1);
-    arena_init(&entry->arena, FIT_ARENA_BYTES);
-    code = fit_read(store, id, &entry->arena, &entry->record, &gone);
-    if (code == ERR_OK)
-        code = fill_columns(entry, &gone);
-    if (code == ERR_OK) {
-        entry->law = law_of(&entry->record);
-        *ret = entry;
-        return ERR_OK;
-    }
-    snapshot_entry_release(entry);
-    return code == ERR_FIT_NOT_FOUND ? ERR_OK : err_set(err, code, "%s", gone.detail);
 }
 
 struct ids {
@@ -244,7 +175,7 @@ static enum err_code merge_fits(struct snapshot *snapshot, const struct snapshot
         }
         if (o < n_old && old->fits[o]->record.id == ids->ids[i])
             o++;
-        code = read_entry(store, ids->ids[i++], &entry, err);
+        code = snapshot_entry_read(store, ids->ids[i++], &entry, err);
         if (code != ERR_OK)
             return code;
         if (entry != NULL)

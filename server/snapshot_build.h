@@ -15,6 +15,7 @@ struct entry {
     struct fit_record record;
     const struct law *law; /* NULL when this program does not know it as it was fitted */
     double *draw_columns;  /* the record's draws transposed, for plan_model; NULL without draws */
+    struct fit_notes notes;
 };
 
 /* All studies, shared by every snapshot in between two changes of them. */
@@ -40,6 +41,10 @@ struct snapshot {
 enum err_code snapshot_build(const struct snapshot *old, struct store *store,
                              const struct snapshot_changes *changes, struct snapshot **ret,
                              struct err *err);
+
+/* Reads one fit, held once by the caller; *ret stays NULL, without an error, when it is gone. */
+enum err_code snapshot_entry_read(struct store *store, int64_t id, struct entry **ret,
+                                  struct err *err);
 
 /* NULL is fine. */
 void snapshot_entry_release(struct entry *entry);
