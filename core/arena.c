@@ -20,6 +20,7 @@
 enum {
     FIRST_BLOCK_BYTES = 16 * 1024,
     DOUBLED_BLOCK_BYTES = 1024 * 1024,
+    KEPT_BLOCK_BYTES = 128 * 1024,
     ALIGNMENT = alignof(max_align_t)
 };
 
@@ -34,13 +35,18 @@ void arena_init(struct arena *arena, size_t cap_bytes)
     *arena = (struct arena){.cap_bytes = cap_bytes};
 }
 
+static void free_block(struct arena_block *block)
+{
+    ASAN_UNPOISON_MEMORY_REGION(block->data, block->capacity);
+    free(block);
+}
+
 static void free_blocks(struct arena_block *block)
 {
     while (block) {
         struct arena_block *next = block->next;
 
-        ASAN_UNPOISON_MEMORY_REGION(block->data, block->capacity);
-        free(block);
+        free_block(block);
         block = next;
     }
 }
@@ -51,18 +57,27 @@ void arena_release(struct arena *arena)
     arena_init(arena, arena->cap_bytes);
 }
 
+/* Blocks double, so the largest that may be kept is the last that may. */
 void arena_reset(struct arena *arena)
 {
-    struct arena_block *first = arena->first;
+    struct arena_block *kept = NULL, *block = arena->first;
 
-    if (!first)
+    if (!block)
         return;
-    free_blocks(first->next);
-    first->next = NULL;
-    first->used = 0;
-    ASAN_POISON_MEMORY_REGION(first->data, first->capacity);
-    arena->current = first;
-    arena->used_bytes = first->capacity;
+    while (block && (!kept || block->capacity <= KEPT_BLOCK_BYTES)) {
+        struct arena_block *next = block->next;
+
+        if (kept)
+            free_block(kept);
+        kept = block;
+        block = next;
+    }
+    free_blocks(block);
+    kept->next = NULL;
+    kept->used = 0;
+    ASAN_POISON_MEMORY_REGION(kept->data, kept->capacity);
+    arena->first = arena->current = kept;
+    arena->used_bytes = kept->capacity;
 }
 
 /* Hangs a block with room for at least size bytes behind the current one. */

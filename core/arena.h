@@ -23,7 +23,8 @@ void arena_init(struct arena *arena, size_t cap_bytes);
 /* Frees every block. The arena is empty and usable again. */
 void arena_release(struct arena *arena);
 
-/* Forgets everything but keeps the first block, so that the next request need not call malloc. */
+/* Forgets everything but keeps one block, so that the next request need not call malloc: the
+ * largest of those up to 128 KiB, which holds what most requests of its like need. */
 void arena_reset(struct arena *arena);
 
 /* size bytes aligned for any type, not cleared; NULL past the cap or out of memory. */

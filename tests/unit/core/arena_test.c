@@ -104,7 +104,7 @@ static void calloc_clears_memory_that_was_used_before(void **state)
     arena_release(&arena);
 }
 
-static void reset_keeps_the_first_block_only(void **state)
+static void reset_frees_what_is_too_large_to_keep(void **state)
 {
     struct arena arena;
     void *first;
@@ -120,6 +120,31 @@ static void reset_keeps_the_first_block_only(void **state)
     arena_reset(&arena);
     assert_int_equal(arena.used_bytes, first_bytes);
     assert_ptr_equal(arena_alloc(&arena, 10), first);
+    arena_release(&arena);
+}
+
+/* A request that took several blocks needs none on its next turn, unless it took very much. */
+static void reset_keeps_the_largest_block_that_is_not_too_large(void **state)
+{
+    enum { PIECE = 1000, PIECES = 100, KEPT_MOST = 128 * 1024 };
+    struct arena arena;
+    size_t held;
+
+    (void)state;
+    arena_init(&arena, 1 << 24);
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < PIECES; i++)
+            memset(arena_alloc(&arena, PIECE), turn, PIECE);
+        arena_reset(&arena);
+    }
+    held = arena.used_bytes;
+    assert_in_range(held, PIECE * PIECES, KEPT_MOST);
+    for (int i = 0; i < PIECES; i++)
+        assert_non_null(arena_alloc(&arena, PIECE));
+    assert_int_equal(arena.used_bytes, held);
+    assert_non_null(arena_alloc(&arena, 2 * KEPT_MOST));
+    arena_reset(&arena);
+    assert_in_range(arena.used_bytes, 1, KEPT_MOST);
     arena_release(&arena);
 }
 
@@ -187,7 +212,8 @@ int main(void)
         cmocka_unit_test(many_small_pieces_stay_under_the_cap),
         cmocka_unit_test(sizes_near_the_end_of_the_address_space_are_refused),
         cmocka_unit_test(calloc_clears_memory_that_was_used_before),
-        cmocka_unit_test(reset_keeps_the_first_block_only),
+        cmocka_unit_test(reset_frees_what_is_too_large_to_keep),
+        cmocka_unit_test(reset_keeps_the_largest_block_that_is_not_too_large),
         cmocka_unit_test(a_large_arena_holds_little_that_it_has_not_handed_out),
         cmocka_unit_test(a_released_arena_is_empty_and_usable),
         cmocka_unit_test(copy_terminates_and_keeps_zeros),
