@@ -1,11 +1,23 @@
 #include "server/etag.h"
 
-#include <stdio.h>
+#include <endian.h>
 #include <string.h>
 
-static uint64_t rotate(uint64_t x, int bits)
+enum { LANES = 4, WORD_BYTES = 8, BLOCK_BYTES = LANES * 2 * WORD_BYTES };
+
+/* Odd, with as many ones as zeros in each byte, so that no body is likely to cancel them: those of
+ * wyhash. */
+static const uint64_t keys[LANES] = {0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3,
+                                     0x589965CC75374CC3};
+
+__extension__ typedef unsigned __int128 uint128;
+
+/* Both halves of the product. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-    return x << bits | x >> (64 - bits);
+    uint128 product = (uint128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static uint64_t finish(uint64_t k)
@@ -17,62 +29,41 @@ static uint64_t finish(uint64_t k)
     return k ^ k >> 33;
 }
 
-static const uint64_t C1 = 0x87C37B91114253D5, C2 = 0x4CF5AD432745937F;
-
-static uint64_t mix_low(uint64_t k)
+static uint64_t load_word(const unsigned char *bytes)
 {
-    return rotate(k * C1, 31) * C2;
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return le64toh(word);
 }
 
-static uint64_t mix_high(uint64_t k)
+/* The lanes do not wait for each other. */
+static void take_block(uint64_t state[LANES], const unsigned char *block)
 {
-    return rotate(k * C2, 33) * C1;
-}
-
-/* Up to eight bytes, little-endian. */
-static uint64_t load(const unsigned char *bytes, size_t count)
-{
-    uint64_t word = 0;
-
-    for (size_t i = 0; i < count; i++)
-        word |= (uint64_t)bytes[i] << 8 * i;
-    return word;
-}
-
-/* The same for eight, which compilers make one instruction of. */
-static uint64_t load_word(const unsigned char *b)
-{
-    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
-           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
-           (uint64_t)b[7] << 56;
+    for (int i = 0; i < LANES; i++)
+        state[i] = fold(load_word(block + 2 * i * WORD_BYTES) ^ keys[i],
+                        load_word(block + (2 * i + 1) * WORD_BYTES) ^ state[i]);
 }
 
 void etag_hash(const void *bytes, size_t length, uint64_t ret_hash[2])
 {
     const unsigned char *at = bytes;
-    uint64_t low = 0, high = 0;
-    size_t rest = length % 16;
+    unsigned char last[BLOCK_BYTES] = {0};
+    size_t rest = length % BLOCK_BYTES;
+    uint64_t state[LANES], low, high;
 
-    for (const unsigned char *end = at + (length - rest); at < end; at += 16) {
-        low ^= mix_low(load_word(at));
-        low = (rotate(low, 27) + high) * 5 + 0x52DCE729;
-        high ^= mix_high(load_word(at + 8));
-        high = (rotate(high, 31) + low) * 5 + 0x38495AB5;
+    for (int i = 0; i < LANES; i++)
+        state[i] = keys[LANES - 1 - i];
+    for (const unsigned char *end = at + (length - rest); at < end; at += BLOCK_BYTES)
+        take_block(state, at);
+    if (rest > 0) {
+        memcpy(last, at, rest);
+        take_block(state, last);
     }
-    if (rest > 8)
-        high ^= mix_high(load(at + 8, rest - 8));
-    if (rest > 0)
-        low ^= mix_low(load(at, rest < 8 ? rest : 8));
-    low ^= length;
-    high ^= length;
-    low += high;
-    high += low;
-    low = finish(low);
-    high = finish(high);
-    low += high;
-    high += low;
-    ret_hash[0] = low;
-    ret_hash[1] = high;
+    low = fold(state[0] ^ keys[0], state[1] ^ length);
+    high = fold(state[2] ^ keys[1], state[3] ^ length);
+    ret_hash[0] = finish(low + high);
+    ret_hash[1] = finish(low + 2 * high);
 }
 
 void etag_write(const void *bytes, size_t length, char ret_tag[ETAG_BYTES])
