@@ -124,6 +124,10 @@ static void write_eight(uint32_t value, char *ret_text)
 
 static size_t write_digits(uint64_t value, char *ret_text)
 {
+    if (value < 10) {
+        ret_text[0] = (char)('0' + value);
+        return 1;
+    }
     size_t length = count_digits(value);
     char *at = ret_text + length;
     for (; value >= 100000000; value /= 100000000)
@@ -168,22 +172,12 @@ static size_t write_exponent(const char *digits, size_t count, int exponent, cha
     return n + number_write_integer(exponent, ret_text + n);
 }
 
-size_t number_write(double value, char *ret_text)
+/* Positive numbers that are not whole, or too large to be written without an exponent. Apart from
+ * number_write so that whole numbers, every second one, do not pay for its registers. */
+__attribute__((noinline)) static size_t write_shortest(double value, char *ret_text)
 {
-    assert(isfinite(value));
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    size_t n = 0;
-    if (bits >> 63) {
-        ret_text[n++] = '-';
-        value = -value;
-    }
-    if (value < exponent_from) {
-        uint64_t integer = (uint64_t)value;
-        if ((double)integer == value)
-            return n + write_digits(integer, ret_text + n);
-    }
-
     uint64_t significand = bits & ((UINT64_C(1) << NUMBER_SIGNIFICAND_BITS) - 1);
     int field = (int)(bits >> NUMBER_SIGNIFICAND_BITS) & NUMBER_EXPONENT_MASK;
     if (field != 0)
@@ -198,8 +192,24 @@ size_t number_write(double value, char *ret_text)
     while (count > 1 && digits[count - 1] == '0')
         count--;
     if (value < exponent_from && point >= POSITIONAL_POINT_MIN)
-        return n + write_positional(digits, count, point, ret_text + n);
-    return n + write_exponent(digits, count, point - 1, ret_text + n);
+        return write_positional(digits, count, point, ret_text);
+    return write_exponent(digits, count, point - 1, ret_text);
+}
+
+size_t number_write(double value, char *ret_text)
+{
+    assert(isfinite(value));
+    size_t n = 0;
+    if (signbit(value)) {
+        ret_text[n++] = '-';
+        value = -value;
+    }
+    if (value < exponent_from) {
+        uint64_t integer = (uint64_t)value;
+        if ((double)integer == value)
+            return n + write_digits(integer, ret_text + n);
+    }
+    return n + write_shortest(value, ret_text + n);
 }
 
 size_t number_write_integer(int64_t value, char *ret_text)

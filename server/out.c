@@ -114,8 +114,7 @@ static void put_quoted(struct out *out, const char *text, size_t length)
         return;
     out->text[out->length++] = '"';
     for (;;) {
-        size_t plain = utf8_plain(text, length);
-        memcpy(out->text + out->length, text, plain);
+        size_t plain = utf8_copy_plain(text, length, out->text + out->length);
         out->length += plain;
         text += plain;
         length -= plain;
@@ -131,25 +130,20 @@ static void put_quoted(struct out *out, const char *text, size_t length)
     out->text[out->length++] = '"';
 }
 
-/* `"name":` copied and checked in one go, for what nearly every name is: short, ASCII, nothing to
- * escape. False, with nothing written, for the others. */
-static bool put_short_name(struct out *out, const char *name)
+/* `"name":` for what nearly every name is: nothing to escape. False, with nothing written, for the
+ * others. */
+static bool put_plain_name(struct out *out, const char *name)
 {
-    enum { SHORT_BYTES = 64 };
-    char *start = out->text + out->length, *at = start;
-    if (out->room - out->length <= SHORT_BYTES + 3)
+    size_t length = strlen(name);
+    if (out->room - out->length <= length + 3)
         return false;
-    *at++ = '"';
-    while (escapes[(unsigned char)*name] == 0 && (signed char)*name > 0) {
-        if (at - start > SHORT_BYTES)
-            return false;
-        *at++ = *name++;
-    }
-    if (*name != '\0')
+    char *at = out->text + out->length;
+    if (utf8_copy_plain(name, length, at + 1) < length)
         return false;
     at[0] = '"';
-    at[1] = ':';
-    out->length += (size_t)(at + 2 - start);
+    at[length + 1] = '"';
+    at[length + 2] = ':';
+    out->length += length + 3;
     return true;
 }
 
@@ -168,7 +162,7 @@ static bool put_name(struct out *out, const char *name, size_t room)
     out->comma[out->depth] = true;
     if (name == NULL)
         return true;
-    if (!put_short_name(out, name)) {
+    if (!put_plain_name(out, name)) {
         put_quoted(out, name, strlen(name));
         if (!reserve(out, 1))
             return false;
@@ -296,6 +290,15 @@ void out_members(struct out *out, const struct out_member *table, size_t count, 
         }
     }
     out->length = (size_t)(at - out->text);
+}
+
+void out_repeat(struct out *out, size_t from, size_t to)
+{
+    assert(from <= to && to <= out->length);
+    if (from == to || !put_name(out, NULL, to - from))
+        return;
+    memcpy(out->text + out->length, out->text + from, to - from);
+    out->length += to - from;
 }
 
 void out_time(struct out *out, const char *name, int64_t us)

@@ -73,6 +73,10 @@ struct out_member {
  * only: no selection. */
 void out_members(struct out *out, const struct out_member *table, size_t count, const void *values);
 
+/* Members that stand in the text already, from out->length before the first of an object was
+ * written to out->length after the last: the same again, in another object. */
+void out_repeat(struct out *out, size_t from, size_t to);
+
 /* RFC 3339, UTC, Z; null outside the years 0000 to 9999. */
 void out_time(struct out *out, const char *name, int64_t us);
 

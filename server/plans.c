@@ -104,16 +104,46 @@ static void write_members(struct out *out, const struct plan_configuration *c)
     write_architecture(out, c);
 }
 
-static void write_configuration(struct out *out, const char *name,
-                                const struct plan_configuration *configuration)
+/* Where the members of a configuration stand in the text; from = to where they do not. */
+struct span {
+    size_t from, to;
+};
+
+/* The members, by copying them where they were written before. */
+static struct span write_once(struct out *out, const struct plan_configuration *configuration,
+                              struct span before)
 {
-    out_object_begin(out, name);
+    size_t from = out->length;
+
+    if (before.from < before.to) {
+        out_repeat(out, before.from, before.to);
+        return before;
+    }
     write_members(out, configuration);
-    out_object_end(out);
+    if (from < out->length && out->text[from] == ',')
+        from++; /* they may stand behind another member */
+    return (struct span){from, out->length};
 }
 
-static void write_candidates(struct out *out, const struct plan_answer *answer)
+static struct span write_configuration(struct out *out, const char *name,
+                                       const struct plan_configuration *configuration,
+                                       struct span before)
 {
+    struct span span;
+
+    out_object_begin(out, name);
+    span = write_once(out, configuration, before);
+    out_object_end(out);
+    return span;
+}
+
+/* The optimum stands in the text already. Returns where the dense candidate does, if there is one.
+ */
+static struct span write_candidates(struct out *out, const struct plan_answer *answer,
+                                    struct span optimum)
+{
+    struct span dense = {0, 0};
+
     out_array_begin(out, "candidates");
     for (size_t i = 0; i < answer->n_candidates; i++) {
         const struct plan_candidate *candidate = &answer->candidates[i];
@@ -121,7 +151,13 @@ static void write_candidates(struct out *out, const struct plan_answer *answer)
         out_object_begin(out, NULL);
         out_bool(out, "feasible", candidate->feasible);
         if (candidate->feasible) {
-            write_members(out, &candidate->configuration);
+            struct span before = {0, 0}, span;
+
+            if (candidate == answer->optimum_candidate)
+                before = optimum;
+            span = write_once(out, &candidate->configuration, before);
+            if (candidate == answer->dense_candidate)
+                dense = span;
         } else {
             out_number(out, "experts", candidate->experts);
             out_text(out, "violated", plan_limit_name(candidate->violated));
@@ -130,6 +166,7 @@ static void write_candidates(struct out *out, const struct plan_answer *answer)
         out_object_end(out);
     }
     out_array_end(out);
+    return dense;
 }
 
 static void write_near_optimal(struct out *out, const struct plan_answer *answer)
@@ -212,14 +249,16 @@ static void write_plan(struct out *out, const struct question_query *query,
                        const struct model_choice *choice, const struct plan_question *question,
                        const struct plan_answer *answer)
 {
+    struct span span = {0, 0};
+
     out_object_begin(out, NULL);
     model_write_head(out, choice);
     question_write(out, query, question);
-    write_configuration(out, "optimum", &answer->optimum);
-    write_candidates(out, answer);
+    span = write_configuration(out, "optimum", &answer->optimum, span);
+    span = write_candidates(out, answer, span);
     write_near_optimal(out, answer);
     if (answer->has_dense)
-        write_configuration(out, "dense", &answer->dense);
+        write_configuration(out, "dense", &answer->dense, span);
     else
         out_null(out, "dense");
     out_number(out, "compute_multiplier", answer->compute_multiplier);

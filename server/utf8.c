@@ -40,14 +40,26 @@ size_t utf8_character(const char *text, size_t length)
     return 0;
 }
 
-/* Up to eight bytes of text, filled up with spaces. */
+static uint64_t load(const char *text, size_t bytes)
+{
+    uint64_t word = 0;
+    memcpy(&word, text, bytes);
+    return word;
+}
+
+/* The first eight bytes of text, or all of fewer, filled up with spaces and in any order: by loads
+ * of fixed size, which may overlap. */
 static uint64_t word_at(const char *text, size_t length)
 {
+    if (length >= WORD_BYTES)
+        return load(text, WORD_BYTES);
+    if (length >= 4)
+        return load(text, 4) | load(text + length - 4, 4) << 32;
     uint64_t word = ones * ' ';
-    if (length >= sizeof word)
-        memcpy(&word, text, sizeof word);
-    else
-        memcpy(&word, text, length);
+    if (length > 0)
+        memset(&word, text[0], 1);
+    if (length > 1)
+        memcpy((char *)&word + 1, text + length - 2, 2);
     return word;
 }
 
@@ -86,6 +98,36 @@ size_t utf8_plain(const char *text, size_t length)
         unsigned char byte = (unsigned char)text[at];
         if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
             return at;
+    }
+    return length;
+}
+
+size_t utf8_copy_plain(const char *text, size_t length, char *ret)
+{
+    size_t at = 0;
+    uint64_t word;
+    if (length >= WORD_BYTES) {
+        for (; at + WORD_BYTES <= length; at += WORD_BYTES) {
+            word = load(text + at, WORD_BYTES);
+            if (!is_plain(word))
+                break;
+            memcpy(ret + at, &word, WORD_BYTES);
+        }
+        word = load(text + length - WORD_BYTES, WORD_BYTES);
+        if (at + WORD_BYTES > length && is_plain(word)) {
+            memcpy(ret + length - WORD_BYTES, &word, WORD_BYTES);
+            return length;
+        }
+    } else if (length >= 4 && is_plain(word_at(text, length))) {
+        memcpy(ret, text, 4);
+        memcpy(ret + length - 4, text + length - 4, 4);
+        return length;
+    }
+    for (; at < length; at++) {
+        unsigned char byte = (unsigned char)text[at];
+        if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
+            return at;
+        ret[at] = text[at];
     }
     return length;
 }

@@ -27,4 +27,8 @@ size_t utf8_count(const char *text, size_t length);
  * and at most 0x10FFFF. */
 size_t utf8_write(uint32_t code_point, char *ret_text);
 
+/* utf8_plain, and as many bytes copied to ret, which has room for length. What lies behind them
+ * there may hold anything afterwards. */
+size_t utf8_copy_plain(const char *text, size_t length, char *ret);
+
 #endif

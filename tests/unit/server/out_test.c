@@ -109,6 +109,46 @@ static void members_of_what_is_not_selected_are_left_out(void **state)
     assert_string_equal(finished(), "{\"b\":{\"value\":1}}");
 }
 
+static void members_are_repeated_as_they_stand(void **state)
+{
+    size_t from, to;
+    (void)state;
+    out_object_begin(&out, NULL);
+    out_object_begin(&out, "a");
+    from = out.length;
+    out_integer(&out, "x", 1);
+    out_text(&out, "y", "two");
+    to = out.length;
+    out_object_end(&out);
+    out_object_begin(&out, "b");
+    out_repeat(&out, from, to);
+    out_repeat(&out, from, from);
+    out_object_end(&out);
+    out_object_begin(&out, "c");
+    out_bool(&out, "z", true);
+    out_repeat(&out, from, to);
+    out_object_end(&out);
+    out_object_end(&out);
+    assert_string_equal(finished(), "{\"a\":{\"x\":1,\"y\":\"two\"},\"b\":{\"x\":1,\"y\":\"two\"},"
+                                    "\"c\":{\"z\":true,\"x\":1,\"y\":\"two\"}}");
+}
+
+/* The text moves while it grows. */
+static void much_is_repeated_too(void **state)
+{
+    enum { TIMES = 3000 };
+    (void)state;
+    out_array_begin(&out, NULL);
+    out_text(&out, NULL, "0123456789");
+    for (int i = 1; i < TIMES; i++)
+        out_repeat(&out, 1, 13);
+    out_array_end(&out);
+    const char *text = finished();
+    assert_int_equal(strlen(text), TIMES * 13 + 1);
+    for (int i = 0; i < TIMES; i++)
+        assert_memory_equal(text + 1 + 13 * i, "\"0123456789\"", 12);
+}
+
 static void a_single_value_may_stand_alone(void **state)
 {
     (void)state;
@@ -318,6 +358,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(members_of_what_is_not_selected_are_left_out, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(members_are_repeated_as_they_stand, setup, teardown),
+        cmocka_unit_test_setup_teardown(much_is_repeated_too, setup, teardown),
         cmocka_unit_test_setup_teardown(a_single_value_may_stand_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_written_is_an_empty_text, setup, teardown),
         cmocka_unit_test_setup_teardown(escapes_what_json_asks_for, setup, teardown),

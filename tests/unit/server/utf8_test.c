@@ -112,6 +112,27 @@ static void plain_stops_at_every_special_byte_and_at_no_other(void **state)
     }
 }
 
+/* Of texts of every length about a word of eight, with one special byte or none. */
+static void what_is_plain_is_copied_and_no_byte_beyond_the_length_is_touched(void **state)
+{
+    static const char specials[] = {'"', '\\', '\n', 0, (char)0x80};
+    char text[24], copy[sizeof text + 1];
+    (void)state;
+    for (size_t length = 0; length <= sizeof text; length++)
+        for (size_t at = 0; at <= length; at++)
+            for (size_t k = 0; k < sizeof specials; k++) {
+                for (size_t i = 0; i < length; i++)
+                    text[i] = (char)('a' + i);
+                if (at < length)
+                    text[at] = specials[k];
+                memset(copy, '#', sizeof copy);
+                assert_int_equal(utf8_copy_plain(text, length, copy), at);
+                assert_memory_equal(copy, text, at);
+                assert_int_equal(copy[length], '#');
+                assert_int_equal(utf8_plain(text, length), at);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +142,7 @@ int main(void)
         cmocka_unit_test(the_edges_of_what_is_allowed_are_accepted),
         cmocka_unit_test(characters_are_counted_not_bytes),
         cmocka_unit_test(plain_stops_at_every_special_byte_and_at_no_other),
+        cmocka_unit_test(what_is_plain_is_copied_and_no_byte_beyond_the_length_is_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
