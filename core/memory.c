@@ -7,14 +7,33 @@ static const char zero[] = "arXiv 1910.02054, Sec. 5 (ZeRO)";
 static const char activations[] = "after arXiv 2205.05198, Sec. 4.1, with fused attention (arXiv "
                                   "2205.14135), no dropout, SwiGLU and expert dispatch";
 
+#define OF_LAYER                                                                                   \
+    "2 · (4·d_model + (heads + kv_heads)·2·head_dim + top_k·d_model + 3·hidden used) + 4·heads"
+#define OF_LATENT_LAYER                                                                               \
+    "2 · (4·d_model + 2·heads·(qk_nope_head_dim + qk_rope_head_dim + v_head_dim) + kv_lora_rank " \
+    "+ "                                                                                              \
+    "q_lora_rank + top_k·d_model + 3·hidden used) + 4·heads"
+
+/* By latent attention, by recompute. top_k and hidden are those a token uses; top_k is 0 in layers
+ * without experts. */
+static const char *const activation_formulas[2][2] = {
+    {"tokens · Σ over layers of (" OF_LAYER ")",
+     "tokens · (2 · layers · d_model + the largest layer's " OF_LAYER ")"},
+    {"tokens · Σ over layers of (" OF_LATENT_LAYER ")",
+     "tokens · (2 · layers · d_model + the largest layer's " OF_LATENT_LAYER ")"},
+};
+
 static const struct memory_recipe recipes[] = {
-    {"adam-bf16", 2, 2, 12, "2 + 2 + (4 master + 4 + 4 moments) bytes per parameter", zero},
-    {"adam-bf16-fp32-grads", 2, 4, 12, "2 + 4 + (4 master + 4 + 4 moments) bytes per parameter",
+    {"adam-bf16", 2, 2, 12, "n_total · (4 master + 4 + 4 moments) bytes, ÷ ranks from ZeRO stage 1",
+     zero},
+    {"adam-bf16-fp32-grads", 2, 4, 12,
+     "n_total · (4 master + 4 + 4 moments) bytes, ÷ ranks from ZeRO stage 1",
      "Megatron-LM distributed optimizer, main gradients in fp32"},
-    {"adam-fp32", 4, 4, 8, "4 + 4 + (4 + 4 moments) bytes per parameter", zero},
-    {"adam-8bit", 2, 2, 6, "2 + 2 + (4 master + 1 + 1 moments) bytes per parameter",
+    {"adam-fp32", 4, 4, 8, "n_total · (4 + 4 moments) bytes, ÷ ranks from ZeRO stage 1", zero},
+    {"adam-8bit", 2, 2, 6, "n_total · (4 master + 1 + 1 moments) bytes, ÷ ranks from ZeRO stage 1",
      "arXiv 2110.02861 (8-bit optimizers)"},
-    {"sgd-momentum-bf16", 2, 2, 8, "2 + 2 + (4 master + 4 momentum) bytes per parameter", zero},
+    {"sgd-momentum-bf16", 2, 2, 8,
+     "n_total · (4 master + 4 momentum) bytes, ÷ ranks from ZeRO stage 1", zero},
 };
 
 size_t memory_recipe_count(void)
@@ -110,10 +129,7 @@ void memory_train(const struct transformer *transformer, const struct transforme
     ret[3] = (struct memory_bucket){
         .name = "activations",
         .bytes = tokens * layers,
-        .formula = training->recompute
-                       ? "tokens · (2 · layers · d_model + one layer's activations)"
-                       : "tokens · Σ layers 2 · (4·d_model + (heads + kv_heads)·2·head_dim + "
-                         "top_k·d_model + 3·hidden used) + 4·heads",
+        .formula = activation_formulas[transformer->kv_lora_rank > 0][training->recompute],
         .source = activations,
     };
 }

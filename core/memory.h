@@ -15,7 +15,7 @@
 struct memory_recipe {
     const char *id;
     double weights, gradients, states; /* states: master copy and moments */
-    const char *formula, *source;
+    const char *formula, *source;      /* of the states */
 };
 
 size_t memory_recipe_count(void);

@@ -1,5 +1,7 @@
 #include "core/memory.h"
 
+#include <string.h>
+
 #include "tests/unit/check.h"
 
 static const struct transformer llama = {
@@ -86,6 +88,52 @@ static void activations_are_counted_tensor_by_tensor(void **state)
     assert_near(bucket[3].bytes, 2 * 8192 * (2. * 32 * 4096 + bytes), 0);
 }
 
+/* DeepSeek-V3's attention by hand: 128 heads of 128 + 64 for queries and keys, 128 for values. */
+static void latent_attention_keeps_its_ranks_and_says_so(void **state)
+{
+    struct transformer latent = llama;
+    struct transformer_count count;
+    struct memory_training training = {
+        .recipe = memory_recipe_at(0), .ranks = 1, .sequence = 4096, .batch = 1};
+    struct memory_bucket bucket[MEMORY_TRAINING_BUCKETS];
+
+    (void)state;
+    latent.heads = 128;
+    latent.kv_lora_rank = 512;
+    latent.q_lora_rank = 1536;
+    latent.qk_nope_head_dim = 128;
+    latent.qk_rope_head_dim = 64;
+    latent.v_head_dim = 128;
+    count = transformer_count(&latent, &both);
+    assert_near(memory_activation_bytes(&latent, false),
+                2 * (4. * 4096 + 2 * 128 * (192 + 128) + 512 + 1536 + 3 * 14336) + 4 * 128, 0);
+    memory_train(&latent, &count, &training, bucket);
+    assert_non_null(strstr(bucket[3].formula, "kv_lora_rank"));
+    memory_train(&llama, &count, &training, bucket);
+    assert_null(strstr(bucket[3].formula, "kv_lora_rank"));
+}
+
+/* The formula of the optimizer's bucket is of that bucket's bytes alone. */
+static void formulas_are_of_their_own_bucket(void **state)
+{
+    struct transformer_count count = transformer_count(&llama, &both);
+
+    (void)state;
+    for (size_t i = 0; i < memory_recipe_count(); i++) {
+        struct memory_training training = {.recipe = memory_recipe_at(i), .ranks = 1};
+        struct memory_bucket bucket[MEMORY_TRAINING_BUCKETS];
+        const char *at;
+        double sum = 0;
+
+        memory_train(&llama, &count, &training, bucket);
+        at = strchr(bucket[2].formula, '(');
+        assert_non_null(at);
+        for (at++; *at != ')'; at++)
+            sum += *at >= '0' && *at <= '9' ? *at - '0' : 0;
+        assert_near(bucket[2].bytes, sum * count.n_total, 0);
+    }
+}
+
 static void routed_tokens_are_copied_to_their_experts(void **state)
 {
     struct transformer moe = llama;
@@ -105,6 +153,8 @@ int main(void)
         cmocka_unit_test(zero_stages_shard_as_their_paper_prints),
         cmocka_unit_test(every_recipe_says_what_it_is),
         cmocka_unit_test(activations_are_counted_tensor_by_tensor),
+        cmocka_unit_test(latent_attention_keeps_its_ranks_and_says_so),
+        cmocka_unit_test(formulas_are_of_their_own_bucket),
         cmocka_unit_test(routed_tokens_are_copied_to_their_experts),
     };
 
