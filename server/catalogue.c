@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/arena.h"
 #include "server/csv.h"
@@ -226,6 +227,10 @@ const struct gpu *catalogue_at(const struct catalogue *catalogue, size_t index)
 
 const struct gpu *catalogue_find(const struct catalogue *catalogue, const char *name)
 {
+    /* A row of the file's own goes before what another is called by. */
+    for (size_t i = 0; i < catalogue_count(catalogue); i++)
+        if (strcasecmp(catalogue_at(catalogue, i)->id, name) == 0)
+            return catalogue_at(catalogue, i);
     for (size_t i = 0; i < catalogue_count(catalogue); i++)
         if (gpu_is(catalogue_at(catalogue, i), name))
             return catalogue_at(catalogue, i);

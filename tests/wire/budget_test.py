@@ -115,15 +115,19 @@ def catalogue(rows, header='name,bf16_flops,memory,bandwidth,source'):
 @tap.test
 def a_file_extends_and_overrides_the_catalogue():
     path = catalogue([('h100-sxm', 9e14, 8.1e10, 3e12, 'measured, here'),
-                      ('ours-1', 5e14, 6.4e10, 2e12, 'our wiki')])
+                      ('ours-1', 5e14, 6.4e10, 2e12, 'our wiki'),
+                      ('a100', 1e14, 3e10, 1e12, 'ours, slow')])
     other = Checked('--gpu-file', path)
     try:
         listed = gpus(other)
         assert listed['ours-1']['memory'] == 6.4e10
         assert listed['h100-sxm']['source'] == 'measured, here'
-        assert len(listed) == len(gpus()) + 1 and listed['a10'] == gpus()['a10']
+        assert len(listed) == len(gpus()) + 2 and listed['a10'] == gpus()['a10']
         answer = other.get('/v1/plan', {'gpu': 'ours-1', 'gpus': 10, 'days': 1, 'mfu': 1})
         assert math.isclose(answer.json['constraints']['compute'], 10 * 5e14 * 86400)
+        # Its own names go before what built-in ones are called by.
+        answer = other.get('/v1/plan', {'gpu': 'A100', 'gpus': 10, 'days': 1, 'mfu': 1})
+        assert math.isclose(answer.json['constraints']['compute'], 10 * 1e14 * 86400)
     finally:
         other.close()
 
