@@ -273,7 +273,7 @@ enum err_code config_read(const struct json *root, struct arena *arena, struct t
 
     read_keys(text, &reading, &k);
     style = json_kind(text) == JSON_OBJECT ? find_style(&reading, text) : NULL;
-    if (err->code != ERR_OK)
+    if (err->code != ERR_OK || style == NULL)
         return err->code;
     t.vocabulary = k.vocab_size;
     t.d_model = k.hidden_size;
