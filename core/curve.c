@@ -50,16 +50,18 @@ static enum err_code isoflop_experts(const struct plan_question *question, doubl
     low = isnan(low) ? centre / reach : low;
     high = isnan(high) ? centre * reach : high;
     for (size_t i = 0; i < points; i++) {
-        double d = plan_poly_root(&at.cell.active, curve_log_point(low, high, i, points));
+        double n_active = curve_log_point(low, high, i, points);
+        double d = plan_poly_root(&at.cell.active, n_active);
 
         if (d >= optimum) {
-            curve_table_row(curve, question, &at, optimum, at.point.tokens, true);
+            curve_table_row(curve, question, &at, optimum, NAN, at.point.tokens, true);
             optimum = INFINITY;
         }
-        curve_table_row(curve, question, &at, d, plan_cell_tokens_by_compute(&at.cell, d), false);
+        curve_table_row(curve, question, &at, d, n_active, plan_cell_tokens_by_compute(&at.cell, d),
+                        false);
     }
     if (optimum < INFINITY)
-        curve_table_row(curve, question, &at, optimum, at.point.tokens, true);
+        curve_table_row(curve, question, &at, optimum, NAN, at.point.tokens, true);
     return ERR_OK;
 }
 
@@ -99,13 +101,13 @@ static void tokens_rows(const struct plan_question *question, struct curve_cell 
         double tokens = curve_log_point(low, high, i, points);
 
         if (tokens >= optimum) {
-            curve_table_row(curve, question, at, at->point.d_model, optimum, true);
+            curve_table_row(curve, question, at, at->point.d_model, NAN, optimum, true);
             optimum = INFINITY;
         }
-        curve_table_row(curve, question, at, at->point.d_model, tokens, false);
+        curve_table_row(curve, question, at, at->point.d_model, NAN, tokens, false);
     }
     if (optimum < INFINITY)
-        curve_table_row(curve, question, at, at->point.d_model, optimum, true);
+        curve_table_row(curve, question, at, at->point.d_model, NAN, optimum, true);
 }
 
 /* The question must have an optimum: plan_solve says it best when there is none. */
@@ -165,7 +167,7 @@ static enum err_code experts_row(const struct plan_question *question, double ex
         return ERR_OK;
     if (!plan_draws_init(&at.draws, &question->model, experts, at.cell.granularity, arena))
         return no_room(err, 1);
-    curve_table_row(curve, question, &at, at.point.d_model, at.point.tokens,
+    curve_table_row(curve, question, &at, at.point.d_model, NAN, at.point.tokens,
                     experts == optimum->experts);
     return ERR_OK;
 }
@@ -222,7 +224,7 @@ static enum err_code frontier_row(const struct plan_question *question,
     if (!plan_draws_init(&best.draws, &question->model, best.cell.experts, best.cell.granularity,
                          arena))
         return no_room(err, 1);
-    curve_table_row(curve, question, &best, best.point.d_model, best.point.tokens, true);
+    curve_table_row(curve, question, &best, best.point.d_model, NAN, best.point.tokens, true);
     return ERR_OK;
 }
 

@@ -29,6 +29,8 @@ static const char *const names[COLUMNS] = {
     [FLOPS] = "flops",       [MEMORY_BYTES] = "memory_bytes",
 };
 
+static const double rounding = 1e-12;
+
 _Static_assert((int)COLUMNS <= (int)CURVE_COLUMNS_MAX, "every column fits");
 
 bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows)
@@ -45,15 +47,24 @@ bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows)
     return true;
 }
 
+/* A budget that is spent is shown as it was given. */
+static double flops_spent(const struct plan_cell *cell, double d_model, double tokens)
+{
+    double flops = plan_cell_compute(cell, d_model, tokens), budget = cell->limits->compute_flops;
+
+    return fabs(flops - budget) <= rounding * budget ? budget : flops;
+}
+
 void curve_table_row(struct curve *curve, const struct plan_question *question,
-                     struct curve_cell *at, double d_model, double tokens, bool optimum)
+                     struct curve_cell *at, double d_model, double n_active, double tokens,
+                     bool optimum)
 {
     const struct plan_cell *cell = &at->cell;
     size_t row = curve->n_rows++;
     double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
     struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
     const double value[LAW_VARIABLE_COUNT] = {
-        [LAW_N_ACTIVE] = plan_poly_at(&cell->active, d_model),
+        [LAW_N_ACTIVE] = isnan(n_active) ? plan_poly_at(&cell->active, d_model) : n_active,
         [LAW_N_TOTAL] = plan_poly_at(&cell->total, d_model),
         [LAW_TOKENS] = tokens > 0 ? tokens : NAN,
         [LAW_EXPERTS] = cell->experts,
@@ -77,7 +88,7 @@ void curve_table_row(struct curve *curve, const struct plan_question *question,
     curve->value[FEASIBLE][row] = feasible || optimum;
     curve->value[OPTIMUM][row] = optimum;
     curve->value[EXTRAPOLATES][row] = plan_extrapolates(question->model.range, value, ignored) > 0;
-    curve->value[FLOPS][row] = plan_cell_compute(cell, d_model, value[LAW_TOKENS]);
+    curve->value[FLOPS][row] = flops_spent(cell, d_model, value[LAW_TOKENS]);
     curve->value[MEMORY_BYTES][row] = plan_poly_at(&cell->served, d_model);
 }
 

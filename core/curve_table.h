@@ -21,9 +21,11 @@ struct curve_cell {
 bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows);
 
 /* Appends the configuration at d_model and tokens; tokens NAN or <= 0 leave tokens, loss and what
- * follows from them NAN. */
+ * follows from them NAN. n_active is what d_model was made from, so that a size asked for is shown
+ * to the bit, or NAN. */
 void curve_table_row(struct curve *curve, const struct plan_question *question,
-                     struct curve_cell *at, double d_model, double tokens, bool optimum);
+                     struct curve_cell *at, double d_model, double n_active, double tokens,
+                     bool optimum);
 
 /* The best G of one E under `limits`, which must outlive the cell. False when none is feasible;
  * ret->cell is then that of the first G. The draws are not filled. */

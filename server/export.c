@@ -149,8 +149,9 @@ static void write_yaml(struct out *out, const struct architecture *a,
         out_printf(out, "fit: %lld\n", (long long)choice->record->id);
     else
         out_printf(out, "fit: %s\n", choice->preset->id);
-    out_printf(out, "law: %s\nprovenance: %s\nstudy: '%s'\n", choice->law->name,
-               model_provenance(choice), choice->study->id);
+    out_printf(out, "law: %s\nprovenance: %s\nstudy: '%s'\nparameter_convention: %s\n",
+               choice->law->name, model_provenance(choice), choice->study->id,
+               model_convention(choice));
     out_printf(out, "shape: %s\n", question->model.shape.name);
     out_printf(out, "expansion: %.17g\ngranularity: %.17g\n", c->experts, c->granularity);
     out_printf(out, "tokens: %.17g\nloss: %.17g\n", a->tokens, a->loss);

@@ -53,11 +53,23 @@ const char *model_provenance(const struct model_choice *choice)
     return choice->preset != NULL ? choice->preset->provenance : "fitted";
 }
 
+const char *model_convention(const struct model_choice *choice)
+{
+    return choice->preset != NULL ? choice->preset->parameter_convention
+                                  : parameter_convention_name(choice->record->parameter_convention);
+}
+
 void model_write_head(struct out *out, const struct model_choice *choice)
 {
     model_write_fit(out, "fit", choice);
     out_text(out, "law", choice->law->name);
     out_text(out, "study", choice->study->id);
+}
+
+void model_write_origin(struct out *out, const struct model_choice *choice)
+{
+    out_text(out, "provenance", model_provenance(choice));
+    out_text(out, "parameter_convention", model_convention(choice));
 }
 
 void model_write_warning(struct out *out, const char *code, const char *detail)

@@ -47,8 +47,14 @@ void model_write_fit(struct out *out, const char *name, const struct model_choic
 /* "published", "composed", or "fitted" for a fit of one's own runs. */
 const char *model_provenance(const struct model_choice *choice);
 
+/* What the answer's N_act counts: "with_embedding" or "non_embedding". */
+const char *model_convention(const struct model_choice *choice);
+
 /* The members fit, law, study. */
 void model_write_head(struct out *out, const struct model_choice *choice);
+
+/* The members provenance and parameter_convention: whose numbers these are, and what they count. */
+void model_write_origin(struct out *out, const struct model_choice *choice);
 
 /* Why answers from a preset, or (NULL) from a fit without draws, have no intervals. */
 const char *model_no_interval(const struct preset *preset);

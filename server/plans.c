@@ -30,6 +30,8 @@ static const char *const plan_members[] = {"fit",
                                            "prices",
                                            "memory",
                                            "spread",
+                                           "provenance",
+                                           "parameter_convention",
                                            NULL};
 
 static const struct out_member architecture_sizes[] = {
@@ -270,6 +272,7 @@ static void write_plan(struct out *out, const struct question_query *query,
     if (out_wants(out, "memory"))
         write_memory(out, query, question, &answer->optimum);
     write_spread(out, &answer->spread);
+    model_write_origin(out, choice);
     out_object_end(out);
 }
 

@@ -247,7 +247,7 @@ static void write_tail(struct call *call, struct out *out, const struct model_ch
 
     for (size_t i = 0; i < count; i++)
         shaped |= law_reads(choice->law, LAW_N_TOTAL) && isnan(points[i].n_total);
-    out_text(out, "provenance", model_provenance(choice));
+    model_write_origin(out, choice);
     out_array_begin(out, "warnings");
     model_write_warnings(out, choice, shaped);
     write_unread(call, out, choice->law, points, count);
@@ -270,6 +270,7 @@ enum err_code predict_get(struct call *call)
                                           "prediction_interval",
                                           "extrapolates",
                                           "provenance",
+                                          "parameter_convention",
                                           "warnings",
                                           NULL};
     struct predict_query query = {.point = point_absent, .level = LEVEL_DEFAULT};

@@ -8,9 +8,14 @@
 #include "server/handlers.h"
 #include "server/suggestion.h"
 
-static const char *const suggestion_members[] = {
-    "fit",          "law",       "study", "constraints", "target",   "noise_log", "sd_log",
-    "sd_log_after", "shrinkage", "runs",  "flops",       "warnings", NULL};
+static const char *const suggestion_members[] = {"fit",        "law",
+                                                 "study",      "constraints",
+                                                 "target",     "noise_log",
+                                                 "sd_log",     "sd_log_after",
+                                                 "shrinkage",  "runs",
+                                                 "flops",      "warnings",
+                                                 "provenance", "parameter_convention",
+                                                 NULL};
 
 enum {
     CELLS_MAX = 64, /* pairs of E and G */
@@ -164,6 +169,7 @@ static enum err_code reply(struct call *call, struct stage *stage,
     out_array_begin(out, "warnings");
     model_write_warnings(out, &stage->choice, stage->query.plan.shape == NULL);
     out_array_end(out);
+    model_write_origin(out, &stage->choice);
     out_object_end(out);
     return answer_out(call, 200, out);
 }

@@ -43,6 +43,38 @@ def every_row_is_what_the_law_predicts():
 
 
 @tap.test
+def ends_asked_for_are_hit_to_the_bit():
+    ends = {'isoflop': ('n_active', 1e8, 3e10, 'n_active'), 'tokens': ('tokens', 1e9, 7e11, 'tokens'),
+            'frontier': ('compute', 1e20, 1e24, 'flops')}
+    for fit in ('joint-2025', 'joint-granular-composed', 'fine-grained-e64-2024', 'chinchilla-2024'):
+        for kind, (name, low, high, column) in ends.items():
+            for points in (2, 7):
+                drawn = curve(kind, fit=fit, compute=1e21, points=points,
+                              **{f'{name}_min': low, f'{name}_max': high})
+                cells = {(row['experts'], row['granularity']) for row in rows(drawn)}
+                for cell in cells if kind != 'frontier' else (None,):
+                    shown = [row[column] for row in rows(drawn)
+                             if cell in (None, (row['experts'], row['granularity']))]
+                    assert low in shown and high in shown, (fit, kind, shown)
+        drawn = curve('contour', fit=fit, points=5, n_active_min=1e8, n_active_max=3e10,
+                      tokens_min=1e9, tokens_max=7e11)['columns']
+        assert (drawn['n_active'][0], drawn['n_active'][-1]) == (1e8, 3e10)
+        assert (drawn['tokens'][0], drawn['tokens'][-1]) == (1e9, 7e11)
+
+
+@tap.test
+def answers_say_whose_numbers_they_are_and_what_those_count():
+    want = {'joint-2025': ('published', 'with_embedding'),
+            'joint-granular-composed': ('composed', 'with_embedding'),
+            'fine-grained-e64-2024': ('published', 'non_embedding')}
+    for fit, origin in [*want.items(), (FIT['id'], ('fitted', 'with_embedding'))]:
+        for path in ('/v1/plan', '/v1/curves/isoflop', '/v1/curves/contour'):
+            answer = daemon.get(path, {'fit': fit, 'compute': 1e21,
+                                       'fields': 'provenance,parameter_convention'}).json
+            assert tuple(answer.values()) == origin, (path, fit, answer)
+
+
+@tap.test
 def bands_are_the_intervals_of_the_fit():
     for kind in KINDS:
         drawn = curve(kind, fit=FIT['id'], study='marin-moe', **LIMITS)

@@ -1,0 +1,171 @@
+#include "server/drawing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "server/answer.h"
+#include "server/csv.h"
+#include "server/observed.h"
+
+/* Columns that are 0 or 1 in core and true or false in JSON and CSV. */
+static bool is_flag(const char *column)
+{
+    static const char *const flags[] = {"feasible", "optimum", "extrapolates"};
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strcmp(column, flags[i]) == 0)
+            return true;
+    return false;
+}
+
+static void write_columns(struct out *out, const struct curve *curve)
+{
+    out_object_begin(out, "columns");
+    for (size_t k = 0; k < curve->n_columns; k++) {
+        if (!is_flag(curve->column[k])) {
+            out_numbers(out, curve->column[k], curve->value[k], curve->n_rows);
+            continue;
+        }
+        out_array_begin(out, curve->column[k]);
+        for (size_t i = 0; i < curve->n_rows; i++)
+            out_bool(out, NULL, curve->value[k][i] != 0);
+        out_array_end(out);
+    }
+    out_object_end(out);
+}
+
+static enum err_code reply_table_csv(struct call *call, const struct curve *curve)
+{
+    struct out out;
+
+    out_init(&out, &call->arena);
+    for (size_t k = 0; k < curve->n_columns; k++)
+        csv_write_text(&out, k == 0, curve->column[k]);
+    csv_write_end(&out);
+    for (size_t i = 0; i < curve->n_rows; i++) {
+        for (size_t k = 0; k < curve->n_columns; k++) {
+            double value = curve->value[k][i];
+
+            if (is_flag(curve->column[k]))
+                csv_write_text(&out, k == 0, value != 0 ? "true" : "false");
+            else
+                csv_write_number(&out, k == 0, value);
+        }
+        csv_write_end(&out);
+    }
+    return answer_text(call, 200, &out, answer_media_type(ANSWER_CSV));
+}
+
+/* The model sizes at which an E meets the limits on bytes; of tokens, the tokens compute pays for
+ * at the size drawn. */
+static void write_line(struct out *out, const struct drawing *drawing, double experts,
+                       double granularity, double d_model)
+{
+    const struct plan_question *question = &drawing->question;
+    const struct plan_limits *limits = &question->limits;
+    const struct shape *shape = &question->model.shape;
+    double memory = limits->memory_bytes / limits->bytes_per_param;
+    double trained = limits->train_memory_bytes / limits->train_bytes_per_param;
+    double by_memory = NAN, by_training = NAN, tokens = NAN;
+
+    if (isfinite(memory))
+        by_memory =
+            shape_n_active(shape, shape_d_from_memory(shape, memory, experts, limits->kv_tokens));
+    if (isfinite(trained))
+        by_training = shape_n_active(shape, shape_d_from_n_total(shape, trained, experts));
+    if (isfinite(limits->compute_flops))
+        tokens = (limits->compute_flops - SHAPE_INFERENCE_FLOPS_PER_PARAM *
+                                              shape_n_active(shape, d_model) *
+                                              limits->inference_tokens) /
+                 shape_flops_per_token(shape, d_model, experts, granularity,
+                                       question->model.law->routing_flops);
+    out_object_begin(out, NULL);
+    out_number(out, "experts", experts);
+    out_number(out, "granularity", granularity);
+    out_number(out, "n_active_by_memory", by_memory);
+    out_number(out, "n_active_by_train_memory", by_training);
+    out_number(out, "tokens_by_compute", tokens > 0 ? tokens : NAN);
+    out_object_end(out);
+}
+
+/* One for each run of rows of one E and G. */
+static void write_lines(struct out *out, const struct drawing *drawing)
+{
+    const struct curve *curve = &drawing->curve;
+    bool of_tokens = strcmp(drawing->kind->name, "tokens") == 0;
+
+    out_array_begin(out, "lines");
+    if (drawing->kind->draw == NULL)
+        write_line(out, drawing, drawing->cell.experts, drawing->cell.granularity, NAN);
+    for (size_t i = 0; i < curve->n_rows; i++) {
+        const double *experts = curve->value[0], *granularity = curve->value[1];
+
+        if (i == 0 || experts[i] != experts[i - 1] || granularity[i] != granularity[i - 1])
+            write_line(out, drawing, experts[i], granularity[i],
+                       of_tokens ? curve->value[4][i] : NAN);
+    }
+    out_array_end(out);
+}
+
+static void write_grid(struct out *out, const struct curve_contour *contour)
+{
+    out_object_begin(out, "columns");
+    out_numbers(out, "n_active", contour->n_active, contour->n_sizes);
+    out_numbers(out, "tokens", contour->tokens, contour->n_tokens);
+    out_array_begin(out, "loss");
+    for (size_t i = 0; i < contour->n_sizes; i++)
+        out_numbers(out, NULL, contour->loss + i * contour->n_tokens, contour->n_tokens);
+    out_array_end(out);
+    out_numbers(out, "tokens_by_compute", contour->tokens_by_compute, contour->n_sizes);
+    out_object_end(out);
+}
+
+static enum err_code reply_grid_csv(struct call *call, const struct curve_contour *contour)
+{
+    struct out out;
+
+    out_init(&out, &call->arena);
+    csv_write_text(&out, true, "n_active");
+    csv_write_text(&out, false, "tokens");
+    csv_write_text(&out, false, "loss");
+    csv_write_end(&out);
+    for (size_t i = 0; i < contour->n_sizes; i++)
+        for (size_t j = 0; j < contour->n_tokens; j++) {
+            csv_write_number(&out, true, contour->n_active[i]);
+            csv_write_number(&out, false, contour->tokens[j]);
+            csv_write_number(&out, false, contour->loss[i * contour->n_tokens + j]);
+            csv_write_end(&out);
+        }
+    return answer_text(call, 200, &out, answer_media_type(ANSWER_CSV));
+}
+
+enum err_code drawing_reply(struct call *call, const struct drawing *drawing, struct out *out)
+{
+    enum err_code code = ERR_OK;
+    bool is_grid = drawing->kind->draw == NULL;
+
+    out_object_begin(out, NULL);
+    out_text(out, "kind", drawing->kind->name);
+    model_write_head(out, &drawing->choice);
+    question_write(out, &drawing->query, &drawing->question);
+    out_integer(out, "rows", (int64_t)(is_grid ? drawing->contour.n_sizes : drawing->curve.n_rows));
+    if (is_grid)
+        write_grid(out, &drawing->contour);
+    else
+        write_columns(out, &drawing->curve);
+    out_array_begin(out, "warnings");
+    model_write_warnings(out, &drawing->choice, drawing->query.shape == NULL);
+    out_array_end(out);
+    model_write_origin(out, &drawing->choice);
+    write_lines(out, drawing);
+    if (out_wants(out, "runs"))
+        code = observed_write(call, &drawing->choice, out);
+    out_object_end(out);
+    return code == ERR_OK ? answer_out(call, 200, out) : code;
+}
+
+enum err_code drawing_reply_csv(struct call *call, const struct drawing *drawing)
+{
+    return drawing->kind->draw == NULL ? reply_grid_csv(call, &drawing->contour)
+                                       : reply_table_csv(call, &drawing->curve);
+}
