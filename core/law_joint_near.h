@@ -37,7 +37,7 @@ LANES_INLINE void joint_near_load(struct joint_near *near, const double *columns
         for (int i = 0; i < NEAR_LANES; i++)
             near->k[j][i] = (float)wide[j][i];
         for (int i = 0; i < NEAR_LANES; i++) {
-            float size = near_float(near_bits(near->k[j][i]) & 0x7fffffff);
+            float size = fabsf(near->k[j][i]);
 
             near->most[j][i] = size > near->most[j][i] ? size : near->most[j][i];
         }
