@@ -5,9 +5,6 @@
 
 #include "core/curve_table.h"
 
-/* How far curves reach to either side of the optimum, as a factor. */
-static const double reach = 10;
-
 /* Numbers of experts closer than this, relative, are one. */
 static const double same = 1e-9;
 
@@ -47,8 +44,8 @@ static enum err_code isoflop_experts(const struct plan_question *question, doubl
         return no_room(err, points);
 
     centre = plan_poly_at(&at.cell.active, at.point.d_model);
-    low = isnan(low) ? centre / reach : low;
-    high = isnan(high) ? centre * reach : high;
+    low = isnan(low) ? centre / CURVE_REACH : low;
+    high = isnan(high) ? centre * CURVE_REACH : high;
     for (size_t i = 0; i < points; i++) {
         double n_active = curve_log_point(low, high, i, points);
         double d = plan_poly_root(&at.cell.active, n_active);
@@ -95,8 +92,8 @@ static void tokens_rows(const struct plan_question *question, struct curve_cell 
 {
     double optimum = at->point.tokens;
 
-    low = isnan(low) ? optimum / reach : low;
-    high = isnan(high) ? optimum * reach : high;
+    low = isnan(low) ? optimum / CURVE_REACH : low;
+    high = isnan(high) ? optimum * CURVE_REACH : high;
     for (size_t i = 0; i < points; i++) {
         double tokens = curve_log_point(low, high, i, points);
 
@@ -110,9 +107,8 @@ static void tokens_rows(const struct plan_question *question, struct curve_cell 
         curve_table_row(curve, question, at, at->point.d_model, NAN, optimum, true);
 }
 
-/* The question must have an optimum: plan_solve says it best when there is none. */
-static enum err_code check_optimum(const struct plan_question *question, struct arena *arena,
-                                   struct plan_configuration *ret_optimum, struct err *err)
+enum err_code curve_optimum(const struct plan_question *question, struct arena *arena,
+                            struct plan_configuration *ret_optimum, struct err *err)
 {
     struct plan_question bare = *question;
     struct plan_answer answer;
@@ -135,7 +131,7 @@ enum err_code curve_tokens(const struct plan_question *question, size_t points, 
     struct curve curve;
 
     if (code == ERR_OK)
-        code = check_optimum(question, arena, &optimum, err);
+        code = curve_optimum(question, arena, &optimum, err);
     if (code != ERR_OK)
         return code;
     if (!curve_table_init(&curve, arena, question->n_experts * (points + 1)))
@@ -182,7 +178,7 @@ enum err_code curve_experts(const struct plan_question *question, size_t points,
     size_t next = 0;
 
     if (code == ERR_OK)
-        code = check_optimum(question, arena, &optimum, err);
+        code = curve_optimum(question, arena, &optimum, err);
     if (code != ERR_OK)
         return code;
     if (!curve_table_init(&curve, arena, question->n_experts + points))
@@ -243,8 +239,8 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
     if (given == INFINITY && (isnan(compute_min) || isnan(compute_max)))
         return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
                        "a frontier over compute needs compute, or the range to draw");
-    compute_min = isnan(compute_min) ? given / reach : compute_min;
-    compute_max = isnan(compute_max) ? given * reach : compute_max;
+    compute_min = isnan(compute_min) ? given / CURVE_REACH : compute_min;
+    compute_max = isnan(compute_max) ? given * CURVE_REACH : compute_max;
     if (!curve_table_init(&curve, arena, runs * points))
         return no_room(err, points);
     for (size_t k = 0; k < runs; k++) {
@@ -260,107 +256,4 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
     if (code == ERR_OK)
         *ret_curve = curve;
     return code;
-}
-
-/* ---- Loss over size and tokens ----------------------------------------------------------------
- */
-
-/* ret[j] = value[j] + shift. Four at a time, which compilers turn into vectors without being told
- * to
- * (-O2) that count is large. */
-static void shift_row(const double *restrict value, double shift, size_t count,
-                      double *restrict ret)
-{
-    size_t j = 0;
-
-    for (; j + 4 <= count; j += 4) {
-        ret[j] = value[j] + shift;
-        ret[j + 1] = value[j + 1] + shift;
-        ret[j + 2] = value[j + 2] + shift;
-        ret[j + 3] = value[j + 3] + shift;
-    }
-    for (; j < count; j++)
-        ret[j] = value[j] + shift;
-}
-
-/* value[i] log-spaced from low to high, both exact. */
-static void fill_axis(double low, double high, size_t count, double *value)
-{
-    double ln_low = log(low), step = log(high / low) / (double)(count - 1);
-
-    for (size_t i = 0; i < count; i++)
-        value[i] = exp(ln_low + (double)i * step);
-    value[0] = low;
-    value[count - 1] = high;
-}
-
-/* The loss is a sum of a function of size and one of tokens: two rows of powers make the table. */
-static void fill_contour(const struct plan_cell *cell, bool size_is_active,
-                         struct curve_contour *contour, double *by_tokens)
-{
-    const struct law_slice *slice = &cell->slice;
-    bool needs_width = !size_is_active || cell->flops.c2 > 0;
-
-    for (size_t j = 0; j < contour->n_tokens; j++)
-        by_tokens[j] = slice->c + slice->n * exp(slice->nu * log(contour->tokens[j]));
-    for (size_t i = 0; i < contour->n_sizes; i++) {
-        double n = contour->n_active[i], size = n, by_size = 0;
-        double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n, left = cell->limits->compute_flops;
-
-        if (needs_width) {
-            double d = plan_poly_root(&cell->active, n);
-
-            size = plan_poly_at(&cell->size, d);
-            per_token = plan_poly_at(&cell->flops, d);
-        }
-        for (size_t k = 0; k < slice->n_size_terms; k++)
-            by_size += slice->m[k] * exp(slice->mu[k] * log(size));
-        shift_row(by_tokens, by_size, contour->n_tokens, contour->loss + i * contour->n_tokens);
-        left -= SHAPE_INFERENCE_FLOPS_PER_PARAM * n * cell->limits->inference_tokens;
-        contour->tokens_by_compute[i] = left > 0 && left < INFINITY ? left / per_token : NAN;
-    }
-}
-
-/* A given end of an axis, or one decade from the optimum. */
-static double axis_end(double given, double otherwise)
-{
-    return isnan(given) ? otherwise : given;
-}
-
-enum err_code curve_contour(const struct plan_question *question, size_t n_sizes, size_t n_tokens,
-                            const double n_active[2], const double tokens[2], struct arena *arena,
-                            struct curve_contour *ret_contour, struct err *err)
-{
-    struct plan_question one = *question;
-    struct curve_contour contour = {.n_sizes = n_sizes, .n_tokens = n_tokens};
-    struct plan_configuration optimum = {.n_active = NAN};
-    enum err_code code = check(question, n_sizes < n_tokens ? n_tokens : n_sizes, err);
-    struct plan_cell cell;
-    double *by_tokens;
-
-    assert(n_sizes >= 2 && n_tokens >= 2);
-    one.n_experts = one.n_granularity = 1;
-    if (code == ERR_OK && isnan(n_active[0] + n_active[1] + tokens[0] + tokens[1]))
-        code = check_optimum(&one, arena, &optimum, err);
-    if (code != ERR_OK)
-        return code;
-    contour.loss =
-        arena_alloc(arena, (n_sizes * n_tokens + 2 * n_sizes + 2 * n_tokens) * sizeof(double));
-    if (!contour.loss)
-        return no_room(err, n_sizes * n_tokens);
-    contour.n_active = contour.loss + n_sizes * n_tokens;
-    contour.tokens_by_compute = contour.n_active + n_sizes;
-    contour.tokens = contour.tokens_by_compute + n_sizes;
-    by_tokens = contour.tokens + n_tokens;
-    fill_axis(axis_end(n_active[0], optimum.n_active / reach),
-              axis_end(n_active[1], optimum.n_active * reach), n_sizes, contour.n_active);
-    fill_axis(axis_end(tokens[0], optimum.tokens / reach),
-              axis_end(tokens[1], optimum.tokens * reach), n_tokens, contour.tokens);
-    plan_cell_init(&cell, &question->model, &question->limits, question->experts[0],
-                   question->granularity[0]);
-    fill_contour(&cell, question->model.law->size_variable == LAW_N_ACTIVE, &contour, by_tokens);
-    contour.n_active_by_memory =
-        plan_poly_at(&cell.active, plan_poly_root(&cell.served, question->limits.memory_bytes));
-    *ret_contour = contour;
-    return ERR_OK;
 }

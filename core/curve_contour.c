@@ -1,0 +1,154 @@
+/* Loss over size and tokens: a sum of a function of each, so that two rows of powers make a table.
+ * Powers come from lanes.h, a vector at a time. */
+#include <assert.h>
+#include <math.h>
+
+#include "core/curve_table.h"
+#include "core/lanes.h"
+
+/* ret[j] = value[j] + shift */
+LANES_CLONES
+static void shift_row(const double *restrict value, double shift, size_t count,
+                      double *restrict ret)
+{
+    size_t at = 0;
+
+    for (; at + LANES <= count; at += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            ret[at + j] = value[at + j] + shift;
+    for (; at < count; at++)
+        ret[at] = value[at] + shift;
+}
+
+/* value[i] log-spaced from low to high, both exact, and ret_ln[i] = ln value[i]. */
+static void fill_axis(double low, double high, size_t count, double *value, double *ret_ln)
+{
+    double ln_low = log(low), step = log(high / low) / (double)(count - 1);
+
+    for (size_t i = 0; i < count; i++)
+        value[i] = ret_ln[i] = ln_low + (double)i * step;
+    ret_ln[count - 1] = log(high);
+    lanes_exp_each(value, count);
+    value[0] = low;
+    value[count - 1] = high;
+}
+
+/* sum[i] += factor·e^(exponent·ln_x[i]); scratch has room for count. */
+static void add_power(const double *ln_x, size_t count, double factor, double exponent,
+                      double *scratch, double *sum)
+{
+    for (size_t i = 0; i < count; i++)
+        scratch[i] = exponent * ln_x[i];
+    lanes_exp_each(scratch, count);
+    for (size_t i = 0; i < count; i++)
+        sum[i] += factor * scratch[i];
+}
+
+/* What fill_table needs besides the table: a row of each for sizes or tokens. */
+struct rows {
+    double *ln_size, *ln_tokens; /* the N the law reads */
+    double *by_size, *by_tokens; /* the loss is the sum of both */
+    double *scratch;
+};
+
+/* Where the law reads another N than the active one, or routing costs, d_model is needed between.
+ */
+static void fill_lines(const struct plan_cell *cell, bool size_is_active,
+                       struct curve_contour *contour, double *ln_size)
+{
+    bool needs_width = !size_is_active || cell->flops.c2 > 0;
+
+    for (size_t i = 0; i < contour->n_sizes; i++) {
+        double n = contour->n_active[i], left = cell->limits->compute_flops;
+        double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n;
+
+        if (needs_width) {
+            double d = plan_poly_root(&cell->active, n);
+
+            ln_size[i] = log(plan_poly_at(&cell->size, d));
+            per_token = plan_poly_at(&cell->flops, d);
+        }
+        left -= SHAPE_INFERENCE_FLOPS_PER_PARAM * n * cell->limits->inference_tokens;
+        contour->tokens_by_compute[i] = left > 0 && left < INFINITY ? left / per_token : NAN;
+    }
+}
+
+static void fill_table(const struct law_slice *slice, struct curve_contour *contour,
+                       const struct rows *rows)
+{
+    size_t n_sizes = contour->n_sizes, n_tokens = contour->n_tokens;
+
+    for (size_t j = 0; j < n_tokens; j++)
+        rows->by_tokens[j] = slice->c;
+    for (size_t i = 0; i < n_sizes; i++)
+        rows->by_size[i] = 0;
+    add_power(rows->ln_tokens, n_tokens, slice->n, slice->nu, rows->scratch, rows->by_tokens);
+    for (size_t k = 0; k < slice->n_size_terms; k++)
+        add_power(rows->ln_size, n_sizes, slice->m[k], slice->mu[k], rows->scratch, rows->by_size);
+    for (size_t i = 0; i < n_sizes; i++)
+        shift_row(rows->by_tokens, rows->by_size[i], n_tokens, contour->loss + i * n_tokens);
+}
+
+/* The next count doubles of a block. */
+static double *take(double **block, size_t count)
+{
+    double *taken = *block;
+
+    *block += count;
+    return taken;
+}
+
+/* A given end of an axis, or one factor of CURVE_REACH from the optimum. */
+static double axis_end(double given, double otherwise)
+{
+    return isnan(given) ? otherwise : given;
+}
+
+enum err_code curve_contour(const struct plan_question *question, size_t n_sizes, size_t n_tokens,
+                            const double n_active[2], const double tokens[2], struct arena *arena,
+                            struct curve_contour *ret_contour, struct err *err)
+{
+    struct plan_question one = *question;
+    struct curve_contour contour = {.n_sizes = n_sizes, .n_tokens = n_tokens};
+    struct plan_configuration optimum = {.n_active = NAN};
+    size_t longer = n_sizes < n_tokens ? n_tokens : n_sizes;
+    enum err_code code =
+        plan_check_model(&question->model, question->experts, question->n_experts, err);
+    struct plan_cell cell;
+    struct rows rows;
+    double *block;
+
+    assert(n_sizes >= 2 && n_tokens >= 2 && longer <= CURVE_POINTS_MAX);
+    one.n_experts = one.n_granularity = 1;
+    if (code == ERR_OK && isnan(n_active[0] + n_active[1] + tokens[0] + tokens[1]))
+        code = curve_optimum(&one, arena, &optimum, err);
+    if (code != ERR_OK)
+        return code;
+    block = arena_alloc(arena,
+                        (n_sizes * n_tokens + 4 * n_sizes + 3 * n_tokens + longer) * sizeof *block);
+    if (!block)
+        return err_set(err, ERR_NO_MEMORY, "no room for a curve of %zu points", n_sizes * n_tokens);
+    contour.loss = take(&block, n_sizes * n_tokens);
+    contour.n_active = take(&block, n_sizes);
+    contour.tokens_by_compute = take(&block, n_sizes);
+    contour.tokens = take(&block, n_tokens);
+    rows.ln_size = take(&block, n_sizes);
+    rows.by_size = take(&block, n_sizes);
+    rows.ln_tokens = take(&block, n_tokens);
+    rows.by_tokens = take(&block, n_tokens);
+    rows.scratch = take(&block, longer);
+    fill_axis(axis_end(n_active[0], optimum.n_active / CURVE_REACH),
+              axis_end(n_active[1], optimum.n_active * CURVE_REACH), n_sizes, contour.n_active,
+              rows.ln_size);
+    fill_axis(axis_end(tokens[0], optimum.tokens / CURVE_REACH),
+              axis_end(tokens[1], optimum.tokens * CURVE_REACH), n_tokens, contour.tokens,
+              rows.ln_tokens);
+    plan_cell_init(&cell, &question->model, &question->limits, question->experts[0],
+                   question->granularity[0]);
+    fill_lines(&cell, question->model.law->size_variable == LAW_N_ACTIVE, &contour, rows.ln_size);
+    fill_table(&cell.slice, &contour, &rows);
+    contour.n_active_by_memory =
+        plan_poly_at(&cell.active, plan_poly_root(&cell.served, question->limits.memory_bytes));
+    *ret_contour = contour;
+    return ERR_OK;
+}
