@@ -51,25 +51,18 @@ double architecture_expert_hidden(const struct shape *shape, double d_model, dou
     return fmax(multiple, multiple * round(width / multiple));
 }
 
-/* Query heads are shared out evenly: the divisor of heads nearest below heads·ratio, or 1. */
-static double kv_heads_of(double heads, double ratio)
-{
-    double kv_heads = fmax(1, round(heads * ratio));
-
-    while (fmod(heads, kv_heads) != 0)
-        kv_heads--;
-    return kv_heads;
-}
-
 struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
                                       double expert_hidden, double experts, double granularity)
 {
-    double heads = fmax(1, round(d_model / shape->head_dim));
+    /* Query heads in whole groups, one KV head each: any number of heads would have few divisors.
+     */
+    double group = fmax(1, round(1 / shape->kv_ratio));
+    double kv_heads = fmax(1, round(d_model / (shape->head_dim * group)));
     struct architecture a = {
         .layers = layers,
         .d_model = d_model,
-        .heads = heads,
-        .kv_heads = kv_heads_of(heads, shape->kv_ratio),
+        .heads = kv_heads * group,
+        .kv_heads = kv_heads,
         .head_dim = shape->head_dim,
         .expert_hidden = expert_hidden,
         .experts = experts * granularity,

@@ -254,7 +254,8 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         .unbeaten = is_unbeaten(question, model, cell, c->binding),
     };
 
-    build.ordered = build.unbeaten && model->shape.kv_ratio == 1;
+    build.ordered =
+        build.unbeaten && model->shape.kv_ratio == 1 && fmod(MULTIPLE, model->shape.head_dim) == 0;
     configuration->has_architecture = false;
     if (!architecture_is_whole(cell->experts, cell->granularity)) {
         configuration->no_architecture = "E·G experts, G of them chosen, are not whole numbers";

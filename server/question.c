@@ -7,6 +7,7 @@
 
 #include "server/answer.h"
 #include "server/export.h"
+#include "server/shape_text.h"
 
 /* As in the planner, but that train_bytes_per_param waits for the recipe. */
 static struct plan_limits no_limits(void)
@@ -138,8 +139,13 @@ static void check(struct call *call, struct question_query *query)
         answer_fault(call, "tokens_min", "is not below tokens_max");
     if (query->compute_min >= query->compute_max)
         answer_fault(call, "compute_min", "is not below compute_max");
-    if (query->shape != NULL && shape_find(query->shape) == NULL)
-        answer_fault(call, "shape", "must be joint or fine-grained");
+    if (query->shape != NULL) {
+        struct shape ignored;
+        const char *fault = shape_text_read(query->shape, &shape_joint, &call->arena, &ignored);
+
+        if (fault != NULL)
+            answer_fault(call, "shape", fault);
+    }
     /* Alone it is plan_solve's to refuse, as unbounded. */
     if (call->err.code != ERR_OK && query->objective == PLAN_LEAST_MEMORY && !has_budget &&
         query->limits.compute_flops == INFINITY && query->limits.max_tokens == INFINITY &&
@@ -150,15 +156,21 @@ static void check(struct call *call, struct question_query *query)
 }
 
 /* The shape asked for, counted as the model counts. */
-static void use_shape(const char *name, struct model_choice *choice)
+static enum err_code use_shape(struct call *call, const char *text, struct model_choice *choice)
 {
     bool non_embedding = choice->preset != NULL
                              ? strcmp(choice->preset->parameter_convention, "non_embedding") == 0
                              : choice->record->parameter_convention == PARAMETERS_NON_EMBEDDING;
-    const struct shape *shape = shape_find(name);
+    struct shape shape;
+    const char *fault = shape_text_read(text, &choice->model.shape, &call->arena, &shape);
 
-    choice->model.shape = non_embedding ? shape_non_embedding(shape) : *shape;
+    if (fault != NULL) {
+        answer_fault(call, "shape", fault);
+        return call->err.code;
+    }
+    choice->model.shape = non_embedding ? shape_non_embedding(&shape) : shape;
     choice->dense.shape = choice->model.shape;
+    return ERR_OK;
 }
 
 /* A fit that cannot plan and that nobody named: the study's default_fit, or its newest. Who names
@@ -194,10 +206,10 @@ enum err_code question_make(struct call *call, struct question_query *query,
         code = fill_list(call, &query->experts, ret_choice, default_experts);
     if (code == ERR_OK)
         code = fill_list(call, &query->granularity, ret_choice, default_granularity);
+    if (code == ERR_OK && query->shape != NULL)
+        code = use_shape(call, query->shape, ret_choice);
     if (code != ERR_OK)
         return code;
-    if (query->shape != NULL)
-        use_shape(query->shape, ret_choice);
     *ret_question = (struct plan_question){
         .model = ret_choice->model,
         .dense = ret_choice->has_dense ? &ret_choice->dense : NULL,

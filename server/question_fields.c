@@ -4,6 +4,7 @@
 #include "server/answer.h"
 #include "server/export.h"
 #include "server/question.h"
+#include "server/shape_text.h"
 
 const char *const question_objectives[] = {[PLAN_LEAST_LOSS] = "loss",
                                            [PLAN_LEAST_COMPUTE] = "compute",
@@ -168,8 +169,8 @@ const struct field question_fields[] = {
     {.name = "shape",
      .kind = FIELD_TEXT,
      .offset = AT(shape),
-     .max = 64,
-     .help = "The family of architectures: joint or fine-grained; by default the law's own."},
+     .max = SHAPE_TEXT_MAX,
+     .help = SHAPE_TEXT_HELP},
     BUDGET_FIELDS(struct question_query, budget),
     /* Plans only: QUESTION_PLAN_ONLY rows. */
     {.name = "objective",

@@ -288,6 +288,37 @@ def exported_plans_read_back_to_the_same_counts():
 
 
 @tap.test
+def a_shape_may_be_set():
+    """The continuous sizes by the shape's own formulas, the built ones and their export by counts."""
+    draw = random.Random(6)
+    for _ in range(60):
+        v, tied = draw.choice([32000, 128256]), draw.random() < 0.5
+        kv, head = draw.choice([1, 0.5, 0.25]), draw.choice([64, 128])
+        ffn, depth = draw.choice([3, 2.5, 4]), draw.choice([64, 96, 128])
+        shape = (f'joint,vocabulary={v},tied={str(tied).lower()},kv_ratio={kv},head_dim={head},'
+                 f'ffn_ratio={ffn},d_per_layer={depth}')
+        query = {'fit': draw.choice(['joint-2025', 'joint-granular-composed']), 'shape': shape,
+                 'compute': f'{10 ** draw.uniform(20, 25):.6g}'}
+        answer = daemon.get('/v1/plan', {**query, 'fields': 'optimum,constraints'}).json
+        best, built = answer['optimum'], answer['optimum']['architecture']
+        assert answer['constraints']['shape'] == shape
+        d, outside = best['d_model'], (1 if tied else 2) * best['d_model'] * v
+        for name, experts in (('n_active', 1), ('n_total', best['experts'])):
+            layer = (2 + 2 * kv + 3 * ffn * experts) * d * d
+            assert math.isclose(best[name], outside + layer * d / depth, rel_tol=1e-12), query
+        assert built['tied_embeddings'] == tied and built['vocabulary'] == v
+        assert built['head_dim'] == head and built['loss'] <= best['loss'] * 1.003
+        assert abs(built['kv_heads'] / built['heads'] - kv) <= 0.5 * kv
+        back = count(exported(query).json, count='laws').json
+        assert (back['n_total'], back['n_active']) == (built['n_total'], built['n_active']), query
+    for shape in ('square', 'joint,', 'joint,kv_ratio=2', 'joint,experts=3'):
+        assert faults(daemon.get('/v1/plan', {'compute': 1e21, 'shape': shape})) == ['shape']
+    posted = daemon.post('/v1/plan', {'fit': 'fine-grained-e64-2024', 'compute': 1e21,
+                                      'shape': 'fine-grained,tied=true'})
+    assert faults(posted) == ['/shape']
+
+
+@tap.test
 def megatron_arguments_say_the_same():
     query = {'fit': 'joint-granular-composed', 'compute': 1e22}
     built = daemon.get('/v1/plan', query).json['optimum']['architecture']
