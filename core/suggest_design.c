@@ -33,7 +33,7 @@ static void observe(const struct suggest_design *design, const double *feature,
                     struct suggest_known *known)
 {
     size_t rank = design->space->rank;
-    double noise = design->spread, across[SUGGEST_RANK_MAX], variance;
+    double noise = design->spread, across[SUGGEST_RANK_MAX] = {0}, variance;
 
     for (size_t i = 0; i < rank; i++)
         across[i] = dot(known->covariance[i], feature, rank);
