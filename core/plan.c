@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/plan_configuration.h"
@@ -17,40 +16,6 @@
 
 /* Costs closer than this are a tie, which the smaller E, then G, wins. */
 static const double tie_tolerance = 1e-12;
-
-const char *plan_limit_name(enum plan_limit limit)
-{
-    static const char *const names[PLAN_LIMIT_COUNT] = {
-        [PLAN_LIMIT_COMPUTE] = "compute",
-        [PLAN_LIMIT_MEMORY] = "memory",
-        [PLAN_LIMIT_TRAIN_MEMORY] = "train_memory",
-        [PLAN_LIMIT_MAX_TOKENS] = "max_tokens",
-        [PLAN_LIMIT_MAX_N_ACTIVE] = "max_n_active",
-        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = "min_tokens_per_param",
-        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = "max_tokens_per_param",
-        [PLAN_LIMIT_TARGET_LOSS] = "target_loss",
-    };
-
-    assert(limit < PLAN_LIMIT_COUNT);
-    return names[limit];
-}
-
-struct plan_limits plan_limits_none(void)
-{
-    return (struct plan_limits){
-        .compute_flops = INFINITY,
-        .memory_bytes = INFINITY,
-        .bytes_per_param = 2,
-        .train_memory_bytes = INFINITY,
-        .train_bytes_per_param = 16,
-        .max_tokens = INFINITY,
-        .max_n_active = INFINITY,
-        .max_tokens_per_param = INFINITY,
-    };
-}
-
-/* ---- The whole plan ---------------------------------------------------------------------------
- */
 
 /* Everything one plan_solve works on. */
 struct work {
@@ -197,81 +162,6 @@ static enum err_code solve_cells(struct work *work, struct err *err)
     return ERR_OK;
 }
 
-static int by_loss(const void *a, const void *b)
-{
-    const struct plan_near_optimal *x = a, *y = b;
-
-    if (x->loss != y->loss)
-        return x->loss < y->loss ? -1 : 1;
-    if (x->experts != y->experts)
-        return x->experts < y->experts ? -1 : 1;
-    return (x->granularity > y->granularity) - (x->granularity < y->granularity);
-}
-
-/* The most that a near-optimal loss may be: within slack of the optimum's, or within its interval.
- */
-static enum err_code near_threshold(struct work *work, struct err *err)
-{
-    const struct plan_question *question = work->question;
-    struct plan_configuration *optimum = &work->answer.optimum;
-
-    if (question->model.n_draws > 0 && isnan(optimum->loss_interval[1])) {
-        enum err_code code =
-            plan_interval_fill(&question->model, question->level, &optimum, 1, work->arena, err);
-
-        if (code != ERR_OK)
-            return code;
-    }
-    work->answer.near_optimal_loss =
-        fmax(optimum->loss * (1 + question->slack), optimum->loss_interval[1]);
-    return ERR_OK;
-}
-
-/* Every (E, G) that reaches the threshold. For the objectives that aim at a loss, the compute (or
- * memory) of the optimum becomes a limit, so that the set is around the same optimum. */
-static enum err_code solve_near_optimal(struct work *work, struct err *err)
-{
-    const struct plan_question *question = work->question;
-    size_t n = question->n_experts * question->n_granularity, count = 0;
-    double threshold = work->answer.near_optimal_loss;
-    struct plan_limits limits = question->limits;
-    struct plan_near_optimal *near = arena_calloc(work->arena, n, sizeof *near);
-
-    if (!near)
-        return err_set(err, ERR_NO_MEMORY, "no room for %zu near-optimal configurations", n);
-    if (question->objective == PLAN_LEAST_COMPUTE)
-        limits.compute_flops = work->best.cost;
-    else if (question->objective == PLAN_LEAST_MEMORY)
-        limits.memory_bytes = work->best.cost;
-    for (size_t k = 0; k < n; k++) {
-        double experts = question->experts[k / question->n_granularity];
-        double granularity = question->granularity[k % question->n_granularity];
-        struct plan_point point = work->point[k];
-        struct plan_cell cell;
-        double d[2];
-
-        if ((experts <= 1 && k % question->n_granularity > 0) ||
-            (question->objective == PLAN_LEAST_LOSS && !(point.loss <= threshold)))
-            continue;
-        plan_cell_init(&cell, &question->model, &limits, experts, granularity);
-        if (question->objective != PLAN_LEAST_LOSS && plan_least_loss(&cell, &point) != PLAN_FOUND)
-            continue;
-        if (!(point.loss <= threshold))
-            continue;
-        plan_near_range(&cell, &point, threshold, d);
-        near[count++] = (struct plan_near_optimal){
-            .experts = cell.experts,
-            .granularity = cell.granularity,
-            .n_active = {plan_poly_at(&cell.active, d[0]), plan_poly_at(&cell.active, d[1])},
-            .loss = point.loss,
-        };
-    }
-    qsort(near, count, sizeof *near, by_loss);
-    work->answer.near_optimal = near;
-    work->answer.n_near_optimal = count;
-    return ERR_OK;
-}
-
 /* The candidate that is the dense answer too, or NULL. */
 static const struct plan_candidate *dense_candidate(const struct work *work)
 {
@@ -395,9 +285,7 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
     if (question->parts & PLAN_INTERVALS)
         code = solve_intervals(&work, err);
     if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
-        code = near_threshold(&work, err);
-    if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
-        code = solve_near_optimal(&work, err);
+        code = plan_near_fill(question, work.point, work.best.cost, arena, &work.answer, err);
     if (code == ERR_OK && (question->parts & PLAN_SPREAD))
         code = plan_spread_fill(question, arena, &work.answer.spread, err);
     if (code == ERR_OK)

@@ -5,64 +5,8 @@
 /* Rounding of a few dozen operations, far below the 1e-9 within which a limit counts as met. */
 static const double limit_tolerance = 1e-12;
 
-/* Beyond any use, and low enough that a polynomial at three times its root does not overflow. */
-static const double value_max = 1e305;
-
-/* Newton's method needs some ten steps, rounding at the end one or two ulps. */
-enum { NEWTON_MAX = 100, NUDGES_MAX = 4 };
-
-double plan_poly_at(const struct plan_poly *poly, double d_model)
-{
-    return d_model * (poly->c1 + d_model * (poly->c2 + d_model * poly->c3));
-}
-
-struct plan_moments plan_poly_moments(const struct plan_poly *poly, double d_model)
-{
-    double t1 = poly->c1, t2 = poly->c2 * d_model, t3 = poly->c3 * d_model * d_model;
-    double sum = t1 + t2 + t3, inverse = 1 / sum;
-    double mean = (t1 + 2 * t2 + 3 * t3) * inverse;
-
-    return (struct plan_moments){
-        .value = d_model * sum,
-        .elasticity = mean,
-        .bend = fmax(0, (t1 + 4 * t2 + 9 * t3) * inverse - mean * mean),
-    };
-}
-
-/* Each term alone bounds the root from above, the least bound by at most three times; from there
- * Newton's steps on an increasing convex function only descend, until rounding stops them. */
-double plan_poly_root(const struct plan_poly *poly, double value)
-{
-    double d = PLAN_D_MODEL_ENDLESS;
-
-    if (value == INFINITY)
-        return INFINITY;
-    if (!(value > 0))
-        return 0;
-    value = fmin(value, value_max);
-    if (poly->c3 > 0)
-        d = fmin(d, cbrt(value / poly->c3));
-    if (poly->c2 > 0)
-        d = fmin(d, sqrt(value / poly->c2));
-    if (poly->c1 > 0)
-        d = fmin(d, value / poly->c1);
-    for (int i = 0; i < NEWTON_MAX && d > 0; i++) {
-        double slope = poly->c1 + d * (2 * poly->c2 + 3 * d * poly->c3);
-        double next = d - (plan_poly_at(poly, d) - value) / slope;
-
-        if (!(next < d))
-            break;
-        d = next;
-    }
-    for (int i = 0; i < NUDGES_MAX && plan_poly_at(poly, d) > value; i++)
-        d = nextafter(d, 0);
-    return d;
-}
-
-static struct plan_poly poly_scale(struct plan_poly poly, double factor)
-{
-    return (struct plan_poly){poly.c1 * factor, poly.c2 * factor, poly.c3 * factor};
-}
+/* Newton's method needs some ten steps. */
+enum { NEWTON_MAX = 100 };
 
 /* One Newton iteration as in plan_poly_root, for the product of two polynomials:
  * FLOPs(d)·per_param·N_act(d) + 2·N_act(d)·inference_tokens = compute. */
@@ -71,7 +15,7 @@ static double d_by_tokens_per_param(const struct plan_cell *cell, double compute
 {
     const struct plan_poly *flops = &cell->flops, *active = &cell->active;
     double inference =
-        SHAPE_INFERENCE_FLOPS_PER_PARAM * fmin(cell->limits->inference_tokens, value_max);
+        SHAPE_INFERENCE_FLOPS_PER_PARAM * fmin(cell->limits->inference_tokens, PLAN_VALUE_MAX);
     double lead = tokens_per_param * flops->c3 * active->c3;
     double d = fmin(PLAN_D_MODEL_ENDLESS, pow(compute_flops / lead, 1.0 / 6));
 
@@ -96,15 +40,15 @@ double plan_cell_d_by_compute(const struct plan_cell *cell, double compute_flops
                               double tokens_per_param)
 {
     double inference =
-        SHAPE_INFERENCE_FLOPS_PER_PARAM * fmin(cell->limits->inference_tokens, value_max);
+        SHAPE_INFERENCE_FLOPS_PER_PARAM * fmin(cell->limits->inference_tokens, PLAN_VALUE_MAX);
     struct plan_poly sum;
 
     if (compute_flops == INFINITY)
         return INFINITY;
-    compute_flops = fmin(compute_flops, value_max);
+    compute_flops = fmin(compute_flops, PLAN_VALUE_MAX);
     if (!(tokens > 0))
         return d_by_tokens_per_param(cell, compute_flops, tokens_per_param);
-    sum = poly_scale(cell->flops, tokens);
+    sum = plan_poly_scale(cell->flops, tokens);
     sum.c1 += inference * cell->active.c1;
     sum.c3 += inference * cell->active.c3;
     return plan_poly_root(&sum, compute_flops);
@@ -258,9 +202,9 @@ static void init_polys(struct plan_cell *cell, const struct plan_model *model, b
         .c3 = (shape->attention + ffn * cell->experts) * per_layer,
     };
     cell->size = model->law->size_variable == LAW_N_TOTAL ? cell->total : cell->active;
-    cell->served = poly_scale(cell->total, limits->bytes_per_param);
+    cell->served = plan_poly_scale(cell->total, limits->bytes_per_param);
     cell->served.c2 = 2 * shape->kv_ratio * limits->kv_tokens * per_layer * limits->bytes_per_param;
-    cell->flops = poly_scale(cell->active, SHAPE_TRAIN_FLOPS_PER_PARAM);
+    cell->flops = plan_poly_scale(cell->active, SHAPE_TRAIN_FLOPS_PER_PARAM);
     if (routing)
         cell->flops.c2 = SHAPE_ROUTING_FLOPS * cell->experts * cell->granularity * per_layer;
 }

@@ -12,27 +12,7 @@
 #define MOEPLAN_CORE_PLAN_CELL_H
 
 #include "core/plan.h"
-
-/* A d_model so large (N near 1e300) that to reach it is to have no limit. */
-#define PLAN_D_MODEL_ENDLESS 1e100
-
-/* c1·d + c2·d² + c3·d³, all c >= 0, not all 0. */
-struct plan_poly {
-    double c1, c2, c3;
-};
-
-/* A polynomial at d, as a power law sees it: value, elasticity e = d ln P/d ln d in [1, 3], and
- * de/d ln d, which is the variance of the exponents weighted by the terms, >= 0. */
-struct plan_moments {
-    double value, elasticity, bend;
-};
-
-double plan_poly_at(const struct plan_poly *poly, double d_model);
-struct plan_moments plan_poly_moments(const struct plan_poly *poly, double d_model);
-
-/* The largest d (to an ulp or two) with P(d) <= value, at most PLAN_D_MODEL_ENDLESS; INFINITY for
- * INFINITY, 0 for value <= 0. */
-double plan_poly_root(const struct plan_poly *poly, double value);
+#include "core/plan_poly.h"
 
 /* How the loss depends on tokens. */
 enum plan_appetite {

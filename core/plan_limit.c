@@ -1,5 +1,6 @@
 #include "core/plan_limit.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* Of rounding in a division, so that 30 is not named 30.00001. */
@@ -40,4 +41,35 @@ double plan_limit_next(double rounded)
     double digit = digit_of(rounded * (1 + rounding));
 
     return digit * (round(rounded / digit) + 1);
+}
+
+const char *plan_limit_name(enum plan_limit limit)
+{
+    static const char *const names[PLAN_LIMIT_COUNT] = {
+        [PLAN_LIMIT_COMPUTE] = "compute",
+        [PLAN_LIMIT_MEMORY] = "memory",
+        [PLAN_LIMIT_TRAIN_MEMORY] = "train_memory",
+        [PLAN_LIMIT_MAX_TOKENS] = "max_tokens",
+        [PLAN_LIMIT_MAX_N_ACTIVE] = "max_n_active",
+        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = "min_tokens_per_param",
+        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = "max_tokens_per_param",
+        [PLAN_LIMIT_TARGET_LOSS] = "target_loss",
+    };
+
+    assert(limit < PLAN_LIMIT_COUNT);
+    return names[limit];
+}
+
+struct plan_limits plan_limits_none(void)
+{
+    return (struct plan_limits){
+        .compute_flops = INFINITY,
+        .memory_bytes = INFINITY,
+        .bytes_per_param = 2,
+        .train_memory_bytes = INFINITY,
+        .train_bytes_per_param = 16,
+        .max_tokens = INFINITY,
+        .max_n_active = INFINITY,
+        .max_tokens_per_param = INFINITY,
+    };
 }

@@ -1,4 +1,5 @@
-/* plan_near: how far the model size may stray before the loss passes a threshold.
+/* plan_near: the near-optimal set, and how far the model size may stray before the loss passes a
+ * threshold.
  *
  * Internal to the planner.
  */
@@ -12,5 +13,12 @@
  * unimodal the set may have gaps between the two. */
 void plan_near_range(const struct plan_cell *cell, const struct plan_point *best, double threshold,
                      double ret_d[2]);
+
+/* Fills near_optimal_loss and near_optimal of an answer that has its optimum. points: the
+ * least-loss point of each (E, G), n_experts × n_granularity, for that objective; cost: the
+ * optimum's. ERR_NO_MEMORY. */
+enum err_code plan_near_fill(const struct plan_question *question, const struct plan_point *points,
+                             double cost, struct arena *arena, struct plan_answer *answer,
+                             struct err *err);
 
 #endif
