@@ -116,6 +116,19 @@ static enum err_code prepare(struct work *work, struct fit_result *result, struc
     return code;
 }
 
+/* Whether coefficients say as numbers what the search found: losses near the ends of the doubles
+ * take amplitudes beyond them, or so near 0 that they have no digits left. */
+static bool is_representable(struct work *work, const double *coefficients)
+{
+    const struct fit_problem *problem = &work->problem;
+    double z[LAW_MAX_COEFFICIENTS] = {0};
+
+    fit_problem_point(problem, coefficients, z);
+    fit_problem_clip(problem, z);
+    return isfinite(fit_objective(work->options, coefficients, work->obs, work->count)) &&
+           fit_problem_evaluate(problem, z, work->polish.residual, NULL);
+}
+
 static enum err_code search(struct work *work, struct fit_result *result, struct err *err)
 {
     enum err_code code = fit_search_run(work->options, &work->problem, &work->polish,
@@ -137,6 +150,11 @@ static enum err_code search(struct work *work, struct fit_result *result, struct
                            "%s is too large for a number at these runs: check their values and "
                            "units",
                            work->options->law->coefficients[i].name);
+    if (!is_representable(work, result->coefficient))
+        return err_set(err, ERR_NOT_IDENTIFIABLE,
+                       "the coefficients of law %s are too small or too large for numbers at these "
+                       "runs: check the values and units of their losses",
+                       work->options->law->name);
     result->n_free = work->problem.p;
     result->stop = work->found.stop;
     result->starts = work->found.ended;

@@ -1,12 +1,16 @@
 #include "core/fit_bootstrap.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/fit_identify.h"
 #include "core/rng.h"
 
-enum { DRAW_STEPS = 60, PROGRESS_EVERY = 16 };
+enum { DRAW_STEPS = 60, PROGRESS_EVERY = 16, HALVINGS = 60 };
+
+/* A term with less of the loss than this may vanish. */
+static const double least_share = 1e-12;
 
 /* Streams of draws are apart from those of starts. */
 static const uint64_t draw_seed = 0x626f6f7473747261u;
@@ -69,6 +73,35 @@ static void resample(struct bootstrap *boot, struct rng *rng)
     boot->polish.weight = boot->weight;
 }
 
+/* Whether a draw's coefficients are numbers, and its amplitudes have their digits. */
+static bool is_representable(const struct fit_problem *problem, const double *z,
+                             const double *natural)
+{
+    for (size_t i = 0; i < problem->law->n_coefficients; i++) {
+        size_t j = problem->coordinate[i];
+        bool is_term = problem->normalised && problem->term[i] != SIZE_MAX && j != SIZE_MAX;
+
+        if (isnan(natural[i]) ||
+            (isinf(natural[i]) && problem->law->coefficients[i].transform != LAW_RECIPROCAL))
+            return false;
+        if (is_term && natural[i] < DBL_MIN && z[j] > least_share)
+            return false;
+    }
+    return true;
+}
+
+/* The natural coefficients of a draw at z of a fit at `from`. Where the losses are at the ends of
+ * the doubles a draw may leave them: it is taken back towards the fit, half the way at a time. */
+static void set_draw(const struct fit_problem *problem, const double *from, double *z, double *ret)
+{
+    fit_problem_natural(problem, z, ret);
+    for (size_t k = 0; k < HALVINGS && !is_representable(problem, z, ret); k++) {
+        for (size_t j = 0; j < problem->p; j++)
+            z[j] = from[j] + (k + 1 < HALVINGS ? 0.5 * (z[j] - from[j]) : 0.0);
+        fit_problem_natural(problem, z, ret);
+    }
+}
+
 enum err_code fit_bootstrap_run(const struct fit_options *options,
                                 const struct fit_problem *problem, const double *z,
                                 const struct obs *obs, size_t first, size_t n, struct arena *arena,
@@ -86,7 +119,7 @@ enum err_code fit_bootstrap_run(const struct fit_options *options,
         resample(&boot, &rng);
         memcpy(at, z, sizeof at);
         (void)fit_polish_run(&boot.polish, &goal, at);
-        fit_problem_natural(problem, at, ret + k * problem->law->n_coefficients);
+        set_draw(problem, z, at, ret + k * problem->law->n_coefficients);
         progress.draws_done = k + 1;
         if (k % PROGRESS_EVERY == 0 && options->progress != NULL &&
             !options->progress(options->progress_ctx, &progress))

@@ -23,6 +23,13 @@ static const double concentrated_share = 0.3;
 /* A value so many times off its median, or a number beyond this, is no measurement. */
 static const double extreme_ratio = 1e9, extreme_value = 1e30;
 
+/* So many standard errors to a bound, and the bound is not excluded at 90 %. */
+#define NORMAL_90 1.645
+
+/* An exponent with an error beyond this, in standard deviations of its term's logarithm over the
+ * runs (fit_frame.h), and a saturation, in logarithms: unknown by a factor of e to each side. */
+static const double unknown_effect = 1.0;
+
 /* Of an F test against the replicates. */
 static const double lack_of_fit_chance = 0.01;
 
@@ -50,11 +57,32 @@ static void pins(struct fit_result *result)
                              result->law->coefficients[i].name, result->coefficient[i]);
 }
 
+/* Why a coordinate that is inside its bounds and has an error is not determined all the same; NULL
+ * when it is. */
+static const char *weakness(const struct fit_problem *problem, size_t j, double z, double error)
+{
+    const struct law_coefficient *c = &problem->law->coefficients[problem->index[j]];
+
+    if (!problem->normalised || !(error < INFINITY))
+        return NULL;
+    if (problem->index[j] == problem->e_max)
+        return problem->upper[j] - z < NORMAL_90 * error ? "could as well be infinite" : NULL;
+    if (c->role == LAW_AMPLITUDE)
+        return c->transform == LAW_LN && z < NORMAL_90 * error
+                   ? "could as well be 0, and with it the exponents of its term anything"
+                   : NULL;
+    return error > unknown_effect ? "could as well be quite another, larger or smaller" : NULL;
+}
+
 static void bounds(const struct fit_error *error, const struct fit_problem *problem,
                    struct fit_result *result)
 {
+    double z[LAW_MAX_COEFFICIENTS] = {0};
+
+    fit_problem_point(problem, result->coefficient, z);
     for (size_t j = 0; j < problem->p; j++) {
         const struct law_coefficient *c = &problem->law->coefficients[problem->index[j]];
+        const char *weak;
 
         if (error->at_bound[j])
             fit_diagnose_add(result, "at_bound",
@@ -66,6 +94,12 @@ static void bounds(const struct fit_error *error, const struct fit_problem *prob
                              "%s has no influence on the fitted losses here, so its value is "
                              "arbitrary. Fix it, or fit a smaller law.",
                              c->name);
+        else if ((weak = weakness(problem, j, z[j],
+                                  sqrt(error->covariance.at[j][j] * error->variance))) != NULL)
+            fit_diagnose_add(result, "not_determined",
+                             "%s is not told by these runs: by its error it %s. Fix it, give it a "
+                             "prior, or add runs that determine it.",
+                             c->name, weak);
     }
 }
 

@@ -15,6 +15,10 @@ static const double flat_share = 1e-11;
 /* A coordinate with this much of itself in a flat direction has no error to state. */
 static const double flat_part = 1e-4;
 
+/* Nor has one whose effect on the responses, root mean square over the runs, is lost in their
+ * rounding. */
+static const double least_effect = 1e-12;
+
 /* Householder on p columns of m values: their triangle ends in the first p of each. */
 static void triangulate(double (*column)[TRIANGLE_ROWS], size_t m, size_t p)
 {
@@ -91,6 +95,24 @@ static bool decompose(double (*column)[TRIANGLE_ROWS], size_t p, const double *n
     return gsl_linalg_SV_decomp_jacobi(&u.matrix, &v.matrix, &s.vector) == GSL_SUCCESS;
 }
 
+/* Columns without a visible effect. The effect of an amplitude that is searched as a logarithm is
+ * that of its whole term: a term of 1e-30 is no term, however it would grow. */
+static void find_flat(const struct fit_problem *problem, const double *z, const double *norm,
+                      bool *ret_flat)
+{
+    double total = 0.0;
+
+    for (size_t i = 0; i < problem->n; i++)
+        total += problem->weight[i];
+    for (size_t j = 0; j < problem->p; j++) {
+        size_t i = problem->index[j];
+        bool is_term = problem->normalised && problem->term[i] != SIZE_MAX &&
+                       problem->law->coefficients[i].transform == LAW_LN;
+
+        ret_flat[j] = !(norm[j] * (is_term ? z[j] : 1.0) > least_effect * sqrt(total));
+    }
+}
+
 static void find_bounds(const struct fit_problem *problem, const double *z, bool *ret_at_bound)
 {
     for (size_t j = 0; j < problem->p; j++)
@@ -126,18 +148,20 @@ static void set_errors(const struct fit_problem *problem, const double *z, const
 
     fit_problem_transformed(problem, z, x, &slopes);
     for (size_t j = 0; j < problem->p; j++) {
-        double sum = 0.0;
+        double *slope = slopes.at[j], sum = 0.0, unit = 0.0;
 
+        for (size_t k = 0; k < problem->p; k++)
+            unit = fmax(unit, fabs(slope[k])); /* losses of 1e-300 have no squares */
         for (size_t k = 0; k < problem->p; k++)
             for (size_t l = 0; l < problem->p; l++) {
                 double part = error->covariance.at[k][l];
 
                 if (part != 0.0)
-                    sum += slopes.at[j][k] * part * slopes.at[j][l];
+                    sum += slope[k] / unit * part * (slope[l] / unit);
             }
         error->error[j] = error->at_bound[j] || flat[j] || !isfinite(sum) || !(sum > 0.0)
                               ? NAN
-                              : sqrt(sum * error->variance);
+                              : unit * sqrt(sum * error->variance);
     }
 }
 
@@ -165,8 +189,8 @@ void fit_error_set(const struct fit_problem *problem, const double *z, const dou
         for (size_t i = 0; i <= j; i++)
             norm[j] += column[j][i] * column[j][i];
         norm[j] = sqrt(norm[j]);
-        flat[j] = !(norm[j] > 0.0);
     }
+    find_flat(problem, z, norm, flat);
     if (!decompose(column, p, norm, &v, s))
         return;
     covariance_of(&v, s, norm, p, ret_error, flat);

@@ -210,4 +210,32 @@ def what_was_fitted_badly_says_so_whichever_law():
     assert {w['code'] for w in made['warnings']} & {'at_bound', 'not_determined'}, made
 
 
+@tap.test
+def losses_all_alike_determine_nothing_but_their_level():
+    name = study(DEGENERATE['losses all alike'])
+    for law in LAWS:
+        for options in ({}, {'loss': 'squared', 'seed': 5}, {'bootstrap': 10}):
+            made = fit(name, law, options)
+            named = {w['detail'].split()[0] for w in made['warnings']
+                     if w['code'] in ('not_determined', 'at_bound')}
+            assert all(made['intervals'][c] is None for c in named if c in made['intervals']), made
+            exponents = {c['name'] for c in daemon.get(f'/v1/laws/{law}').json['coefficients']
+                         if c['transform'] == 'identity'} - {FLOOR[law], 'a', 'b', 'c', 'd'}
+            assert exponents <= named, (law, options, made)
+
+
+@tap.test
+def losses_at_the_ends_of_the_doubles_are_drawn_from_or_refused():
+    ends = [[{**row, 'loss': 1e-301 * row['loss']} for row in rows()],
+            [{**row, 'loss': 1e300 * row['loss']} for row in rows()],
+            all_of(loss=5e-324), all_of(loss=1e300)]
+    for made in ends:
+        name = study(made)
+        for law in LAWS:
+            got = fit(name, law, {'bootstrap': 20, 'holdout': {'fraction': 0.2}})
+            if got is not None:
+                assert any(w['code'] == 'extreme_values' for w in got['warnings']), got
+                ask(got)
+
+
 tap.main(daemon.close)

@@ -285,10 +285,29 @@ def a_floor_of_zero():
 
 
 @tap.test
+def coefficients_that_could_be_anything_by_their_errors():
+    """A term the losses do not have, and a saturation experts never came near."""
+    for seed in range(4):
+        made = fit(study(dense(60, seed=seed, law={**B, 'B': 0.0})))
+        named = {w['detail'].split()[0] for w in made['warnings']
+                 if w['code'] in ('not_determined', 'at_bound')}
+        # Without a data term B at an exponent of 0 is a floor as good as E_inf.
+        assert named & {'B', 'beta', 'E_inf'} and not named & {'A', 'alpha'}, made
+        made = fit(study(sparse(150, seed=seed, experts=(1, 2, 4, 8))), 'joint')
+        named = {w['detail'].split()[0] for w in made['warnings']
+                 if w['code'] in ('not_determined', 'at_bound')}
+        assert named and named <= {'E_start', 'E_max'}, made
+        for healthy in (fit(study(dense(60, seed=seed))),
+                        fit(study(sparse(150, seed=seed)), 'joint',
+                            fixed={'E_start': J['E_start'], 'E_max': J['E_max']})):
+            assert not codes(healthy) & {'not_determined', 'at_bound'}, healthy
+
+
+@tap.test
 def an_e_max_without_a_finite_optimum():
     daemon.load_sample()
     made = fit('marin-moe', 'joint', free=['E_start', 'E_max'])
-    assert codes(made) & {'at_bound', 'ill_conditioned', 'starts_disagree', 'not_determined'}, made
+    assert codes(made) & {'at_bound', 'not_determined'}, made
     assert codes(fit('marin-moe', 'joint')) >= {'pinned'}
 
 

@@ -5,7 +5,7 @@
 
 #include "tests/unit/core/fit_cases.h"
 
-enum { RUNS = 60, TURNS = 8 /* every law meets an option on one study in so many */ };
+enum { RUNS = 40, TURNS = 11 /* every law meets an option on one study in so many */ };
 
 /* Sanitizers and a busy machine take their share. */
 static const double patience_cpu_s = 10.0;
@@ -108,11 +108,13 @@ static void losses_that_rise(const struct law *law)
         runs.obs[i].loss = 0.1 * log(runs.obs[i].n_active) + 0.1 * log(runs.obs[i].tokens);
 }
 
+/* Few of them: nothing agrees, so that every search there is goes to its end. */
 static void losses_by_chance(const struct law *law)
 {
     struct rng rng = rng_stream(9, 9);
 
     (void)law;
+    runs.count = 24;
     for (size_t i = 0; i < runs.count; i++)
         runs.obs[i].loss = exp(4.0 * rng_uniform(&rng));
 }
@@ -136,7 +138,7 @@ static const struct spoiler {
     {"a gross outlier", a_gross_outlier, 0, false, "outliers"},
     {"duplicated rows", duplicated_rows, 0, true, NULL},
     {"no floor", no_floor, 0, false, NULL},
-    {"losses all alike", losses_all_alike, 0, false, NULL},
+    {"losses all alike", losses_all_alike, 0, false, "not_determined"},
     {"losses that rise", losses_that_rise, 0, false, NULL},
     {"losses by chance", losses_by_chance, 0, false, NULL},
 };
@@ -353,7 +355,7 @@ static void every_law_on_every_degenerate_study_with_options_by_turns(void **sta
 
                 if ((l + s + t) % TURNS != 0)
                     continue;
-                options.starts = 8;
+                options.starts = 4;
                 healthy(law_at(l));
                 spoilers[s].spoil(law_at(l));
                 twists[t].set(&options);
@@ -416,7 +418,8 @@ static void every_law_survives_the_ends_of_the_doubles(void **state)
     static const char *const fields[] = {"size",   "tokens",      "loss",
                                          "weight", "granularity", "experts"};
     static const double ends[] = {1e-300, 1e300, 1e-308, 1.7e308};
-    static void (*const ways[])(struct fit_options *) = {defaults, least_squares, everything_free};
+    static void (*const ways[])(struct fit_options *) = {defaults, least_squares, everything_free,
+                                                         draws_and_held_out};
 
     (void)state;
     for (size_t l = 0; l < law_count(); l++)
@@ -427,12 +430,12 @@ static void every_law_survives_the_ends_of_the_doubles(void **state)
                     struct fit_outcome got;
                     char name[64];
 
-                    if ((l + (size_t)field + e + (size_t)every) % 2 != 0)
+                    if (every == 0 && (l + (size_t)field + e) % 2 != 0)
                         continue;
-                    options.starts = 8;
+                    options.starts = 2;
                     healthy(law_at(l));
                     spoil_field(field, every == 1, ends[e]);
-                    ways[((size_t)field + e + l) % 3](&options);
+                    ways[((size_t)field + e + l) % 4](&options);
                     (void)snprintf(name, sizeof name, "%s %g of %s", fields[field], ends[e],
                                    every == 1 ? "every run" : "one run");
                     fit_soundly(&options, name, "by turns", &got);
