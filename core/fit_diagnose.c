@@ -30,6 +30,9 @@ static const double extreme_ratio = 1e9, extreme_value = 1e30;
  * runs (fit_frame.h), and a saturation, in logarithms: unknown by a factor of e to each side. */
 static const double unknown_effect = 1.0;
 
+/* Amplitudes beyond this, or below its reciprocal, have none to make up for. */
+static const double end_of_numbers = 1e200;
+
 /* Of an F test against the replicates. */
 static const double lack_of_fit_chance = 0.01;
 
@@ -74,6 +77,13 @@ static const char *weakness(const struct fit_problem *problem, size_t j, double 
     return error > unknown_effect ? "could as well be quite another, larger or smaller" : NULL;
 }
 
+/* Whether an amplitude followed its exponents until one of them could not go on. */
+static bool ran_off(const struct law_coefficient *coefficient, double value)
+{
+    return coefficient->role == LAW_AMPLITUDE && value != 0.0 &&
+           !(fabs(log(fabs(value))) < log(end_of_numbers));
+}
+
 static void bounds(const struct fit_error *error, const struct fit_problem *problem,
                    struct fit_result *result)
 {
@@ -88,6 +98,11 @@ static void bounds(const struct fit_error *error, const struct fit_problem *prob
             fit_diagnose_add(result, "at_bound",
                              "%s went to its bound (%g): the runs would have it beyond. Its value "
                              "and interval say little; fix it, or add runs that determine it.",
+                             c->name, result->coefficient[problem->index[j]]);
+        else if (ran_off(c, result->coefficient[problem->index[j]]))
+            fit_diagnose_add(result, "at_bound",
+                             "%s ran off to %g, where numbers end: the runs would have it beyond, "
+                             "with exponents that make up for it. Fix one of them, or add runs.",
                              c->name, result->coefficient[problem->index[j]]);
         else if (!(error->error[j] < INFINITY))
             fit_diagnose_add(result, "not_determined",

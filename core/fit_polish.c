@@ -6,7 +6,7 @@
 
 enum { REFUSALS_MAX = 15, SHORTENINGS = 3 };
 
-static const double first_damping = 1e-4;
+static const double first_damping = 1e-6;
 
 /* Second derivatives pay once a step promises less than this share of the objective… */
 static const double exact_below = 1e-2;

@@ -70,6 +70,15 @@ enum err_code varpro_init(struct varpro *varpro, const struct fit_problem *probl
     return ERR_OK;
 }
 
+void varpro_leave_out(struct varpro *varpro, const double *z, double most)
+{
+    if (!fit_problem_evaluate(varpro->problem, z, varpro->residual, NULL))
+        return;
+    for (size_t i = 0; i < varpro->problem->n; i++)
+        if (!(fabs(varpro->residual[i]) <= most))
+            varpro->root[i] = varpro->target[i] = 0.0;
+}
+
 /* φ at the centre of the runs, 1 for laws that are not normalised; false where it is out of range.
  */
 static bool centre_terms(const struct fit_problem *problem, const double *natural, double *ret)

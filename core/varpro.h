@@ -26,6 +26,9 @@ struct varpro {
 enum err_code varpro_init(struct varpro *varpro, const struct fit_problem *problem,
                           struct arena *arena, struct err *err);
 
+/* Leaves runs out whose residual at z is larger than `most`; those left out stay so. */
+void varpro_leave_out(struct varpro *varpro, const double *z, double most);
+
 /* The least relative sum of squares at the searched coordinates of z; amplitudes of z are set.
  * INFINITY where a value is not finite. */
 double varpro_value(struct varpro *varpro, double *z);
