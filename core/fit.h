@@ -47,7 +47,8 @@ enum fit_holdout_kind { FIT_HOLDOUT_NONE, FIT_HOLDOUT_FRACTION, FIT_HOLDOUT_MIN_
 struct fit_progress {
     size_t starts_done, starts;
     size_t draws_done, draws;
-    double best_objective;
+    double best_objective; /* INFINITY before there is one */
+    bool held_out;         /* of the fit without the runs held out */
 };
 
 /* Makes items first … first + n − 1 of some work; parts may be made at the same time. */
@@ -107,7 +108,8 @@ struct fit_range {
 struct fit_holdout_result {
     size_t points;                         /* runs held out, 0 when none */
     double rmse_log, mae_log, max_abs_log; /* of ln L − ln L̂ predicted by the cheap runs' fit */
-    double rmse_loss;                      /* in the loss's unit */
+    double rmse_loss, mae_loss;            /* in the loss's unit */
+    double mae_percent, max_abs_percent;   /* 100·|L̂/L − 1| */
     double coverage;  /* share inside the prediction interval; NAN without draws */
     double min_flops; /* the dearest run fitted is below this */
 };

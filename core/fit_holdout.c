@@ -50,7 +50,11 @@ static enum err_code judge(const struct fit_options *options, const struct fit_r
         struct law_x x = law_x_from_obs(&dear[i]);
         double predicted = law_loss(law, cheap->coefficient, &x);
         double r = log(dear[i].loss / predicted), mean[2], run[2];
+        double percent = 100.0 * fabs(predicted / dear[i].loss - 1.0);
 
+        ret->mae_loss += fabs(dear[i].loss - predicted);
+        ret->mae_percent += percent;
+        ret->max_abs_percent = fmax(ret->max_abs_percent, percent);
         squares += (dear[i].loss - predicted) * (dear[i].loss - predicted);
         ret->rmse_log += r * r;
         ret->mae_log += fabs(r);
@@ -61,16 +65,28 @@ static enum err_code judge(const struct fit_options *options, const struct fit_r
     }
     ret->rmse_log = sqrt(ret->rmse_log / (double)count);
     ret->mae_log /= (double)count;
+    ret->mae_loss /= (double)count;
+    ret->mae_percent /= (double)count;
     ret->rmse_loss = sqrt(squares / (double)count);
     ret->coverage = cheap->n_draws > 0 ? covered / (double)count : NAN;
     free(scratch);
     return ERR_OK;
 }
 
+/* Tells the progress of the cheap runs' fit as what it is. ctx: the options of the whole fit. */
+static bool tell(void *ctx, const struct fit_progress *progress)
+{
+    const struct fit_options *options = ctx;
+    struct fit_progress told = *progress;
+
+    told.held_out = true;
+    return options->progress(options->progress_ctx, &told);
+}
+
 enum err_code fit_holdout_run(const struct fit_options *options, const struct obs *obs,
                               size_t count, struct fit_result *result, struct err *err)
 {
-    struct fit_options of_cheap = *options;
+    struct fit_options of_cheap = *options, whole = *options;
     struct fit_holdout_result holdout = {.coverage = NAN};
     struct fit_result *cheap = calloc(1, sizeof *cheap);
     struct obs *sorted = calloc(count + 1, sizeof *sorted);
@@ -94,6 +110,8 @@ enum err_code fit_holdout_run(const struct fit_options *options, const struct ob
         goto done;
     }
     of_cheap.holdout_kind = FIT_HOLDOUT_NONE;
+    of_cheap.progress = options->progress == NULL ? NULL : tell;
+    of_cheap.progress_ctx = &whole;
     code = fit_run(&of_cheap, sorted, n_cheap, &arena, cheap, &refusal);
     if (code == ERR_NO_MEMORY || code == ERR_CANCELLED) {
         (void)err_set(err, code, "%s", refusal.detail);

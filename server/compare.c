@@ -1,7 +1,8 @@
 /* compare: POST /v1/compare: several laws side by side on the same runs. Nothing is stored.
  *
- * Ranked by AICc, and by the held-out error where there is one; a law whose AICc does not exist
- * (runs <= free coefficients + 2) or that could not be fitted is shown without a rank. */
+ * Ranked by AICc, and by the held-out error where there is one; what the runs do not tell apart
+ * shares a rank. A law whose AICc does not exist (runs <= free coefficients + 2) or that could not
+ * be fitted is shown without one. */
 #include <math.h>
 #include <string.h>
 
@@ -13,11 +14,15 @@
 #include "server/handlers.h"
 #include "server/studies.h"
 
+/* Less than this of AICc is no evidence (Burnham and Anderson 2002, 2.6). */
+static const double tie_aicc = 2.0;
+
 struct contender {
     struct fitting fitting;
     enum err_code code; /* why there is no fit */
     struct err err;
     double aicc, bic, holdout; /* NAN where there is none; holdout: rmse_log of the runs held out */
+    size_t held_out;
 };
 
 struct comparison {
@@ -86,23 +91,39 @@ static enum err_code fit_one(struct call *call, struct contender *contender)
         return ERR_OK;
     contender->aicc = fitting->result.aicc;
     contender->bic = isnan(contender->aicc) ? NAN : fitting->result.bic;
-    if (fitting->result.holdout.points > 0)
+    contender->held_out = fitting->result.holdout.points;
+    if (contender->held_out > 0)
         contender->holdout = fitting->result.holdout.rmse_log;
     return ERR_OK;
 }
 
-/* 1 for the least value; 0 where there is none. Equal values share a rank. */
-static int64_t rank(const struct comparison *comparison, size_t index,
-                    double (*value)(const struct contender *))
+typedef double contender_value(const struct contender *contender);
+
+/* 1 and how many values are better by more than the margin; 0 where there is none. */
+static int64_t rank(const struct comparison *comparison, size_t index, contender_value *value,
+                    contender_value *margin)
 {
-    double own = value(&comparison->contenders[index]);
+    const struct contender *contender = &comparison->contenders[index];
+    double own = value(contender);
     int64_t better = 0;
 
     if (!isfinite(own))
         return 0;
     for (size_t i = 0; i < comparison->count; i++)
-        better += value(&comparison->contenders[i]) < own;
+        better += value(&comparison->contenders[i]) < own - margin(contender);
     return better + 1;
+}
+
+static double aicc_margin(const struct contender *contender)
+{
+    (void)contender;
+    return tie_aicc;
+}
+
+/* The standard error of a root mean square over so few runs. */
+static double holdout_margin(const struct contender *contender)
+{
+    return contender->holdout / sqrt(2.0 * (double)contender->held_out);
 }
 
 static double aicc_of(const struct contender *contender)
@@ -120,7 +141,7 @@ static double holdout_of(const struct contender *contender)
     return contender->holdout;
 }
 
-static double least(const struct comparison *comparison, double (*value)(const struct contender *))
+static double least(const struct comparison *comparison, contender_value *value)
 {
     double best = NAN;
 
@@ -184,13 +205,42 @@ static void write_law(struct out *out, const struct comparison *comparison, size
 
     out_object_begin(out, NULL);
     out_text(out, "law", contender->fitting.options.law->name);
-    write_rank(out, "rank", rank(comparison, index, aicc_of));
-    write_rank(out, "rank_holdout", rank(comparison, index, holdout_of));
+    write_rank(out, "rank", rank(comparison, index, aicc_of, aicc_margin));
+    write_rank(out, "rank_holdout", rank(comparison, index, holdout_of, holdout_margin));
     out_number(out, "delta_aicc", contender->aicc - least(comparison, aicc_of));
     out_number(out, "delta_bic", contender->bic - least(comparison, bic_of));
     write_error(out, contender);
     write_fit(out, contender);
     out_object_end(out);
+}
+
+static void write_warning(struct out *out, const char *code, const char *detail)
+{
+    out_object_begin(out, NULL);
+    out_text(out, "code", code);
+    out_text(out, "detail", detail);
+    out_object_end(out);
+}
+
+/* Says which laws share the first rank, where several do. */
+static void write_tie(struct out *out, const struct comparison *comparison, const char *criterion,
+                      contender_value *value, contender_value *margin)
+{
+    const char *names = NULL;
+    size_t first = 0;
+
+    for (size_t i = 0; i < comparison->count; i++) {
+        const char *law = comparison->contenders[i].fitting.options.law->name;
+
+        if (rank(comparison, i, value, margin) != 1)
+            continue;
+        names = first++ == 0 ? law : arena_printf(out->arena, "%s, %s", names, law);
+        out->failed = out->failed || names == NULL;
+    }
+    if (first > 1)
+        write_warning(out, "tied",
+                      arena_printf(out->arena, "these runs do not tell apart by %s: %s", criterion,
+                                   names == NULL ? "" : names));
 }
 
 static void write_warnings(struct out *out, const struct comparison *comparison)
@@ -205,22 +255,19 @@ static void write_warnings(struct out *out, const struct comparison *comparison)
         ranked += isfinite(contender->aicc);
         if (contender->code != ERR_OK || isfinite(contender->aicc))
             continue;
-        out_object_begin(out, NULL);
-        out_text(out, "code", "not_ranked");
-        out_text(out, "detail",
-                 arena_printf(out->arena,
-                              "law '%s' has %zu free coefficients on %zu runs: too few runs to "
-                              "compare it by AICc",
-                              law, contender->fitting.result.n_free,
-                              contender->fitting.result.points));
-        out_object_end(out);
+        write_warning(out, "not_ranked",
+                      arena_printf(out->arena,
+                                   "law '%s' has %zu free coefficients on %zu runs: too few runs "
+                                   "to compare it by AICc",
+                                   law, contender->fitting.result.n_free,
+                                   contender->fitting.result.points));
     }
-    if (ranked < 2) {
-        out_object_begin(out, NULL);
-        out_text(out, "code", "nothing_to_rank");
-        out_text(out, "detail", "fewer than two laws could be fitted well enough to be compared");
-        out_object_end(out);
-    }
+    if (ranked < 2)
+        write_warning(out, "nothing_to_rank",
+                      "fewer than two laws could be fitted well enough to be compared");
+    write_tie(out, comparison, "AICc (less than 2 apart)", aicc_of, aicc_margin);
+    write_tie(out, comparison, "the error on the runs held out (within its own)", holdout_of,
+              holdout_margin);
     out_array_end(out);
 }
 

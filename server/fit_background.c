@@ -1,11 +1,13 @@
 #include "server/fit_background.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "db/store.h"
 #include "server/app.h"
+#include "server/fit_document.h"
 #include "server/fits.h"
 #include "server/log.h"
 #include "server/process.h"
@@ -38,13 +40,12 @@ bool fit_background_wanted(const struct request *request)
     return false;
 }
 
-struct fit_record fit_background_record(struct call *call, const struct fitting *fitting)
+enum err_code fit_background_record(struct call *call, const struct fitting *fitting,
+                                    struct fit_record *ret)
 {
-    static const char document[] = "{\"warnings\":[],\"provenance\":\"fitted\"}";
+    struct out out;
 
-    return (struct fit_record){
-        .document = document,
-        .document_length = sizeof document - 1,
+    *ret = (struct fit_record){
         .study = fitting->study->id,
         .law = fitting->options.law->name,
         .label = fitting->request.label,
@@ -53,6 +54,14 @@ struct fit_record fit_background_record(struct call *call, const struct fitting 
         .parameter_convention = fitting->study->parameter_convention,
         .robust = fitting->options.robust,
     };
+    out_init(&out, &call->arena);
+    out_object_begin(&out, NULL);
+    fit_request_write(&out, &fitting->request, &fitting->options, NULL);
+    out_array_begin(&out, "warnings");
+    out_array_end(&out);
+    out_text(&out, "provenance", "fitted");
+    out_object_end(&out);
+    return out_finish(&out, &ret->document, &ret->document_length, &call->err);
 }
 
 static void background_free(struct background *background)
@@ -71,15 +80,19 @@ static void write_warning(struct out *out, const char *code, const char *detail)
     out_object_end(out);
 }
 
-/* What a fit that found nothing says: null, but for the reasons as warnings. */
+/* What a fit that found nothing says: null, but for what was asked and the reasons as warnings. */
 static enum err_code write_failure(struct background *background, enum err_code why)
 {
     struct call *call = &background->call;
     struct fit_record *record = &background->fitting.record;
+    const char *options;
+    size_t length;
     struct out out;
 
     out_init(&out, &call->arena);
     out_object_begin(&out, NULL);
+    if (fit_document_member(&background->begun, "options", &options, &length))
+        out_raw(&out, "options", options, length);
     out_array_begin(&out, "warnings");
     write_warning(&out, err_name(why), call->err.detail);
     for (const struct err_field *field = call->err.first; field != NULL; field = field->next)
@@ -181,14 +194,16 @@ static bool copy_call(struct background *background, const struct call *call,
     copy->request.body_length = call->request.body_length;
     *record = *begun;
     record->study = arena_copy(&copy->arena, begun->study, strlen(begun->study));
+    record->document = arena_copy(&copy->arena, begun->document, begun->document_length);
     if (begun->label != NULL)
         record->label = arena_copy(&copy->arena, begun->label, strlen(begun->label));
-    return copy->request.body != NULL && record->study != NULL &&
+    return copy->request.body != NULL && record->study != NULL && record->document != NULL &&
            (begun->label == NULL) == (record->label == NULL);
 }
 
-enum err_code fit_background_start(struct call *call, const struct fit_record *begun)
+enum err_code fit_background_start(struct call *call, const struct fitting *fitting)
 {
+    const struct fit_record *begun = &fitting->record;
     struct background *background = calloc(1, sizeof *background);
     struct fit_record failed = *begun;
 
@@ -198,7 +213,10 @@ enum err_code fit_background_start(struct call *call, const struct fit_record *b
         arena_init(&background->call.arena, (size_t)call->app->options.max_answer_bytes);
         err_init(&background->call.err, &background->call.arena);
         background->call.snapshot = snapshot_acquire(call->app->snapshots);
-        jobs_watch(call->app->jobs, &background->watch, begun->id);
+        jobs_watch(call->app->jobs, &background->watch, begun->id,
+                   &(struct fit_progress){.starts = fitting->options.starts,
+                                          .draws = fitting->options.bootstrap,
+                                          .best_objective = INFINITY});
         if (copy_call(background, call, begun)) {
             jobs_post(call->app->jobs, LANE_FIT, &background->job);
             return ERR_OK;

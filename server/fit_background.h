@@ -10,11 +10,12 @@
 /* Whether the request prefers it (RFC 7240: respond-async among its preferences). */
 bool fit_background_wanted(const struct request *request);
 
-/* The record of a fit that runs: the row to store before it may start. */
-struct fit_record fit_background_record(struct call *call, const struct fitting *fitting);
+/* The record of a fit that runs: the row to store before it may start, with what was asked. */
+enum err_code fit_background_record(struct call *call, const struct fitting *fitting,
+                                    struct fit_record *ret);
 
-/* Starts the fit that call asks for, whose record is stored. Where there is no memory for that the
+/* Starts the fit that call asks for, decoded as fitting, whose record is stored. Where there is no memory for that the
  * record ends as failed. */
-enum err_code fit_background_start(struct call *call, const struct fit_record *begun);
+enum err_code fit_background_start(struct call *call, const struct fitting *fitting);
 
 #endif

@@ -107,6 +107,9 @@ static void write_holdout(struct out *out, const struct fit_holdout_result *hold
     out_number(out, "mae_log", holdout->mae_log);
     out_number(out, "max_abs_log", holdout->max_abs_log);
     out_number(out, "rmse_loss", holdout->rmse_loss);
+    out_number(out, "mae_loss", holdout->mae_loss);
+    out_number(out, "mae_percent", holdout->mae_percent);
+    out_number(out, "max_abs_percent", holdout->max_abs_percent);
     out_number(out, "coverage", holdout->coverage);
     out_number(out, "min_flops", holdout->min_flops);
     out_object_end(out);

@@ -1,10 +1,13 @@
 /* fit_events: GET /v1/fits/{fit}/events: the progress of a fit as server-sent events (HTML, 9.2).
  *
- *     event: progress   data:
- * {"starts_done":…,"starts":…,"draws_done":…,"draws":…,"best_objective":…} event: end        data:
- * the fit
+ *     event: progress
+ *     data: {"starts_done":…,"starts":…,"draws_done":…,"draws":…,"best_objective":…}
+ *     event: end
+ *     data: the fit
  *
- * A fit that runs no more has only its end. Lines of comment keep an idle connection alive. */
+ * The first is of where the fit stands; best_objective is null before there is one. Counts never go
+ * back. A fit that runs no more has only its end. Lines of comment keep an idle connection alive.
+ */
 #include <string.h>
 
 #include "db/store.h"

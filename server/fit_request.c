@@ -280,9 +280,11 @@ void fit_request_write(struct out *out, const struct fit_request *request,
     out_integer(out, "seed", (int64_t)options->seed);
     filters_write(out, "where", &request->where);
     out_object_begin(out, "fixed");
-    for (size_t i = 0; i < law->n_coefficients; i++)
-        if (!result->is_free[i])
-            out_number(out, law->coefficients[i].name, result->coefficient[i]);
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        if (result != NULL ? !result->is_free[i] : options->hold[i] == FIT_FIXED)
+            out_number(out, law->coefficients[i].name,
+                       result != NULL ? result->coefficient[i] : options->fixed[i]);
+    }
     out_object_end(out);
     out_array_begin(out, "free");
     for (size_t i = 0; i < law->n_coefficients; i++)

@@ -61,7 +61,7 @@ enum err_code fit_request_reread(struct call *call, const char *text, size_t len
                                  const struct law *law, struct fit_options *ret_options);
 
 /* The member `options`: everything, defaults included, as a request could say it again. fixed are
- * the coefficients that were not free, pins among them. */
+ * the coefficients that were not free, pins among them; without a result (NULL) those asked for. */
 void fit_request_write(struct out *out, const struct fit_request *request,
                        const struct fit_options *options, const struct fit_result *result);
 

@@ -79,6 +79,19 @@ static void write_document(struct out *out, const struct fit_record *record)
     }
 }
 
+/* Why a fit that the end of the process cut short has nothing. */
+static void write_interruption(struct out *out)
+{
+    out_array_begin(out, "warnings");
+    out_object_begin(out, NULL);
+    out_text(out, "code", "interrupted");
+    out_text(out, "detail",
+             "the service ended while the fit ran, and nothing of it was kept: post it again, with "
+             "the same options for the same answer");
+    out_object_end(out);
+    out_array_end(out);
+}
+
 /* Every member, null where a fit that found nothing has none. */
 static void write_remains(struct out *out, const struct fit_record *record)
 {
@@ -86,7 +99,9 @@ static void write_remains(struct out *out, const struct fit_record *record)
     size_t length;
 
     for (size_t i = FIRST_OF_DOCUMENT; fit_members[i] != NULL; i++) {
-        if (fit_document_member(record, fit_members[i], &value, &length))
+        if (record->status == FIT_INTERRUPTED && strcmp(fit_members[i], "warnings") == 0)
+            write_interruption(out);
+        else if (fit_document_member(record, fit_members[i], &value, &length))
             out_raw(out, fit_members[i], value, length);
         else
             out_null(out, fit_members[i]);

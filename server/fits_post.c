@@ -35,8 +35,9 @@ enum err_code fits_post(struct call *call)
     }
     code = jobs_room(call->app->jobs, &call->err);
     if (code == ERR_OK)
+        code = fit_background_record(call, fitting, &fitting->record);
+    if (code == ERR_OK)
         call_continue(call, LANE_WRITER, store_fit);
-    fitting->record = fit_background_record(call, fitting);
     return code;
 }
 
@@ -85,5 +86,5 @@ static enum err_code begin_background(struct call *call)
     const struct fitting *fitting = call->stage;
 
     reply_header(call, "Preference-Applied", "respond-async");
-    return fit_background_start(call, &fitting->record);
+    return fit_background_start(call, fitting);
 }

@@ -126,13 +126,20 @@ enum err_code fitting_decode(struct call *call, struct fitting *fitting)
     return fitting->study != NULL ? ERR_OK : call->err.code;
 }
 
-/* Of a search; and, in a fit that has both, of the search of its hold-out. */
+/* Of the search; what it found and the draws made stay told while the hold-out's own fit runs. This
+ * thread wrote the watch's progress. */
 static bool tell_search(void *ctx, const struct fit_progress *progress)
 {
     const struct call *call = ctx;
     const struct fitting *fitting = call->stage;
+    struct fit_progress told;
 
-    return fitting->watch == NULL || jobs_progress(call->app->jobs, fitting->watch, progress);
+    if (fitting->watch == NULL)
+        return true;
+    told = progress->held_out ? fitting->watch->progress : *progress;
+    told.draws_done = fitting->watch->progress.draws_done;
+    told.draws = fitting->options.bootstrap;
+    return jobs_progress(call->app->jobs, fitting->watch, &told);
 }
 
 static bool tell_draws(void *ctx, size_t done, size_t count)
@@ -143,9 +150,9 @@ static bool tell_draws(void *ctx, size_t done, size_t count)
 
     if (fitting->watch == NULL)
         return true;
-    progress =
-        fitting->watch->progress; /* what the search found stays told; this thread wrote it */
-    progress.draws_done = done;
+    progress = fitting->watch->progress;
+    if (done > progress.draws_done) /* the hold-out makes its own after the fit's */
+        progress.draws_done = done;
     progress.draws = count;
     return jobs_progress(call->app->jobs, fitting->watch, &progress);
 }

@@ -266,9 +266,12 @@ struct jobs_stats jobs_stats(struct jobs *jobs)
     return stats;
 }
 
-void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit)
+void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit,
+                const struct fit_progress *begun)
 {
     *watch = (struct fit_watch){.fit = fit};
+    if (begun != NULL)
+        watch->progress = *begun;
     if (jobs == NULL)
         return;
     pthread_mutex_lock(&jobs->watch_lock);
@@ -280,7 +283,7 @@ void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit)
 
 void jobs_watch_call(struct jobs *jobs, struct fit_watch *watch, const struct call *client)
 {
-    jobs_watch(jobs, watch, 0);
+    jobs_watch(jobs, watch, 0, NULL);
     watch->client = client;
 }
 

@@ -61,8 +61,10 @@ struct fit_watch {
     struct fit_progress progress;
 };
 
-/* Registers the watch, which stays the caller's, until jobs_unwatch. A NULL jobs is fine. */
-void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit);
+/* Registers the watch, which stays the caller's, until jobs_unwatch; begun is the progress it shows
+ * at first, NULL for none. A NULL jobs is fine. */
+void jobs_watch(struct jobs *jobs, struct fit_watch *watch, int64_t fit,
+                const struct fit_progress *begun);
 /* The same for work without an id that a client waits for: it ends when the service does, or when
  * the client goes. */
 void jobs_watch_call(struct jobs *jobs, struct fit_watch *watch, const struct call *client);

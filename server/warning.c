@@ -65,6 +65,9 @@ static const struct warning warnings[] = {
      "Treat it as unfinished; look at extreme values and outliers first"},
     {"better_objective", "profiles", "A refit of the profile came below the fit's own objective",
      "Fit again with more starts"},
+    {"interrupted", "fits",
+     "The service ended while the fit ran (status interrupted); nothing of it was kept",
+     "Post it again: options say what was asked"},
     /* Of fits: the hold-out */
     {"holdout_empty", "fits", "No run is dear enough to be held out", "Lower min_flops"},
     {"holdout_failed", "fits", "The runs below those held out cannot be fitted alone",
@@ -72,6 +75,10 @@ static const struct warning warnings[] = {
     /* Of comparisons */
     {"not_ranked", "comparisons", "A law has too many coefficients for its AICc on so few runs",
      "Add runs, or fix coefficients"},
+    {"tied", "comparisons",
+     "Laws share a rank: their AICc is less than 2 apart, or their held-out errors within what so "
+     "few runs tell",
+     "Prefer the law with fewer coefficients; add runs where the laws differ"},
     {"nothing_to_rank", "comparisons", "Fewer than two laws could be compared",
      "See each law's error"},
     /* Of answers */

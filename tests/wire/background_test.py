@@ -18,6 +18,7 @@ def begin(body, **more):
     assert answer.status == 202, answer
     assert answer.headers['preference-applied'] == 'respond-async'
     assert answer.json['status'] == 'running' and answer.json['finished_at'] is None
+    assert {**answer.json['options'], **body}.items() >= answer.json['options'].items(), answer
     assert answer.headers['location'] == f'/v1/fits/{answer.json["id"]}'
     return answer.headers['location']
 
@@ -91,11 +92,23 @@ def progress_is_told_as_events_and_the_end_is_the_fit():
 
 
 @tap.test
+def what_progress_tells_never_goes_back_when_runs_are_held_out():
+    found = events(begin({**LONG, 'bootstrap': 600, 'starts': 90, 'holdout': {'fraction': 0.2}}))
+    told, fit = [data for name, data in found[:-1]], found[-1][1]
+    assert fit['status'] == 'finished' and fit['holdout']['points'] > 0
+    for member in ('starts_done', 'draws_done'):
+        assert [data[member] for data in told] == sorted(data[member] for data in told), told
+    assert {data['draws'] for data in told} == {600} and {data['starts'] for data in told} == {90}
+    best = [data['best_objective'] for data in told if data['best_objective'] is not None]
+    assert best == sorted(best, reverse=True) and best[-1] > 0.99 * fit['objective'], (best, fit)
+
+
+@tap.test
 def deleting_a_running_fit_cancels_it_and_it_stays():
     path = begin(LONG)
     assert daemon.request('DELETE', path).status == 204
     fit = wait_for(path, 'cancelled')
-    assert fit['coefficients'] is None
+    assert fit['coefficients'] is None and fit['options']['bootstrap'] == LONG['bootstrap']
     assert daemon.request('DELETE', path).status == 204
     assert daemon.get(path).status == 404
 
@@ -134,6 +147,8 @@ def a_fit_cut_off_by_the_end_of_the_daemon_is_interrupted():
         daemon.start()
         fit = daemon.get(path).json
         assert fit['status'] == 'interrupted', fit
+        assert [w['code'] for w in fit['warnings']] == ['interrupted'], fit
+        assert fit['options']['bootstrap'] == LONG['bootstrap'], fit
         assert daemon.request('DELETE', path).status == 204
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Laws side by side on the same runs."""
 import math
+import random
 
 from checked import Checked
 import tap
@@ -35,6 +36,26 @@ def laws_are_ranked_by_aicc_and_by_the_runs_held_out():
                         laws['chinchilla']['fit']['aicc'] - laws['joint']['fit']['aicc'])
     error = {name: law['fit']['holdout']['rmse_log'] for name, law in laws.items()}
     assert laws[min(error, key=error.get)]['rank_holdout'] == 1, laws
+
+
+@tap.test
+def laws_the_runs_do_not_tell_apart_share_a_rank():
+    """Without its term of G fine-grained is chinchilla, where all parameters are active."""
+    chance = random.Random(2)
+    daemon.request('PUT', '/v1/studies/dense', {})
+    runs = [{'n_active': n, 'n_total': n, 'tokens': t,
+             'loss': (1.8 + 400 / n ** .34 + 400 / t ** .28) * math.exp(chance.gauss(0, .004))}
+            for n, t in ((10 ** chance.uniform(7, 10), 10 ** chance.uniform(9, 12))
+                         for _ in range(50))]
+    assert daemon.post('/v1/experiments?study=dense', runs).status == 201
+    answer = compare(['chinchilla', 'fine-grained'], study='dense', holdout={'fraction': 0.2},
+                     fixed={'g': 0, 'gamma': 0})
+    laws = by_law(answer)
+    assert all(law['rank'] == law['rank_holdout'] == 1 for law in laws.values()), laws
+    assert max(law['delta_aicc'] for law in laws.values()) < 2
+    tied = [w['detail'] for w in answer.json['warnings'] if w['code'] == 'tied']
+    assert len(tied) == 2 and all('chinchilla, fine-grained' in detail for detail in tied), tied
+    assert not any(w['code'] == 'tied' for w in compare(['chinchilla', 'joint']).json['warnings'])
 
 
 @tap.test

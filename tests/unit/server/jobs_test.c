@@ -49,7 +49,7 @@ static enum err_code fit_for_ever(struct call *call)
     struct fit_progress progress = {.starts = 100};
     struct jobs *jobs = call->app->jobs;
 
-    jobs_watch(jobs, &shared->watch, 42);
+    jobs_watch(jobs, &shared->watch, 42, NULL);
     sem_post(&shared->entered);
     do {
         progress.starts_done++;
