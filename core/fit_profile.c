@@ -119,6 +119,15 @@ static enum err_code refit_at(struct work *work, double t, const struct refit *n
     return code;
 }
 
+/* The quantile of F(1, ν) at the level: the square of Student's, because GSL's own of F gives NAN
+ * at a quarter of all ν from some hundreds on. */
+static double f_quantile(double level, double freedom)
+{
+    double t = gsl_cdf_tdist_Pinv(0.5 * (1.0 + level), freedom);
+
+    return t * t;
+}
+
 /* λ and the standard error at the fit. */
 static enum err_code measure(struct work *work, const struct fit_result *result, double level,
                              struct fit_profile *profile, struct err *err)
@@ -143,10 +152,9 @@ static enum err_code measure(struct work *work, const struct fit_result *result,
     fit_error_set(&problem, z, polish.residual, polish.jacobian, &error);
     freedom = error.freedom;
     profile->dispersion = error.variance * error.inside;
-    profile->threshold = freedom >= 1.0
-                             ? work->fitted.objective + 0.5 * profile->dispersion *
-                                                            gsl_cdf_fdist_Pinv(level, 1.0, freedom)
-                             : NAN;
+    profile->threshold = freedom >= 1.0 ? work->fitted.objective +
+                                              0.5 * profile->dispersion * f_quantile(level, freedom)
+                                        : NAN;
     work->threshold = isnan(profile->threshold) ? INFINITY : profile->threshold;
     transformed = error.error[problem.coordinate[work->index]];
     work->error = c->transform == LAW_LN ? transformed * work->fitted.t : transformed;

@@ -140,6 +140,32 @@ static void a_nearly_linear_fit_has_the_interval_of_its_standard_error(void **st
     }
 }
 
+/* One coefficient free: ν is the runs but one. Student's tables give 1.6493 for ν of 340 to 360. */
+static void every_number_of_runs_has_its_threshold(void **state)
+{
+    struct fit_options options = options_of(ROBUST_SQUARED);
+
+    (void)state;
+    for (size_t i = 0; i < chinchilla()->n_coefficients; i++) {
+        options.hold[i] = i == index_of("E_inf") ? FIT_DEFAULT : FIT_FIXED;
+        options.fixed[i] = preset_for_law("chinchilla")->coefficient[i];
+    }
+    fit_case_design(&runs, 360, 42);
+    fit_case_losses(&runs, chinchilla(), preset_for_law("chinchilla")->coefficient, 0.005, 8);
+    for (runs.count = 340; runs.count <= 360; runs.count++) {
+        struct fit_outcome got;
+        struct fit_profile at;
+
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(profile(&options, &got, "E_inf", 3, &at), ERR_OK);
+        assert_near(at.threshold - got.result.objective, 0.5 * at.dispersion * 1.6493 * 1.6493,
+                    1e-3);
+        assert_int_equal(at.end[0], FIT_PROFILE_CROSSES);
+        assert_int_equal(at.end[1], FIT_PROFILE_CROSSES);
+        fit_case_release(&got);
+    }
+}
+
 static void an_interval_ends_at_a_bound_that_the_runs_do_not_exclude(void **state)
 {
     struct fit_options options = options_of(ROBUST_SQUARED);
@@ -244,6 +270,7 @@ int main(void)
         cmocka_unit_test(every_point_is_what_a_fit_from_scratch_finds),
         cmocka_unit_test(the_ends_of_the_interval_are_where_the_threshold_is_met),
         cmocka_unit_test(a_nearly_linear_fit_has_the_interval_of_its_standard_error),
+        cmocka_unit_test(every_number_of_runs_has_its_threshold),
         cmocka_unit_test(an_interval_ends_at_a_bound_that_the_runs_do_not_exclude),
         cmocka_unit_test(a_fixed_coefficient_has_no_profile),
         cmocka_unit_test(progress_cancels_a_profile),
