@@ -9,13 +9,13 @@ enum { REFUSALS_MAX = 15, SHORTENINGS = 3 };
 static const double first_damping = 1e-6;
 
 /* Second derivatives pay once a step promises less than this share of the objective… */
-static const double exact_below = 1e-2;
+static const double exact_below = 1e-4;
 
 /* …with little damping, as they know what is flat and what only looks so… */
 static const double curved_damping = 1e-8;
 
 /* …and are taken anew where a step gained so much more or less than it promised. */
-static const double belied = 0.1;
+static const double belied = 0.3;
 
 /* A curvature that lets a step promise so many times what one without it did, or the one before, is
  * not that of a valley's floor. */

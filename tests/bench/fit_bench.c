@@ -4,7 +4,7 @@
  * coefficients. "With 99.9 % certainty" counts on both sides as many single searches from random
  * starts as their own rate of success asks for, seconds·ln(0.001)/ln(1 − rate). The whole fit_run
  * at its defaults, which searches many times over, jumps and states its errors, is a row of its
- * own.
+ * own. At 100 000 runs, where a start of scipy's takes a second, it is the one held against it.
  */
 #include <gsl/gsl_errno.h>
 #include <math.h>
@@ -191,8 +191,11 @@ static void race_search(const char *path, size_t count, size_t starts, size_t re
         if (!write_runs(path, obs, count))
             exit(1);
         whole = ours(&options, obs, count, repeats, &result);
-        single_searches(&options, obs, count, starts, values, seconds);
-        mine = certain(values, seconds, starts, result.objective);
+        mine = whole;
+        if (starts > 1) {
+            single_searches(&options, obs, count, starts, values, seconds);
+            mine = certain(values, seconds, starts, result.objective);
+        }
         n = scipy(path, "starts", starts, round, values, seconds);
         if (n == 0)
             exit(1);
@@ -205,8 +208,10 @@ static void race_search(const char *path, size_t count, size_t starts, size_t re
                      result.objective);
     }
     row(what, "scipy's best recipe", median(ratios, ROUNDS), goal);
-    (void)snprintf(whole_row, sizeof whole_row, "%s: the whole fit, statistics and all", what);
-    row(whole_row, "scipy's best recipe", median(of_whole, ROUNDS), NULL);
+    if (starts > 1) {
+        (void)snprintf(whole_row, sizeof whole_row, "%s: the whole fit, statistics and all", what);
+        row(whole_row, "scipy's best recipe", median(of_whole, ROUNDS), NULL);
+    }
     free(obs);
 }
 
