@@ -33,9 +33,4 @@ void fit_step_scale(struct fit_step *step);
 /* Sets ret_d (p values). Returns the decrease of the problem without its damping, >= 0. */
 double fit_step_solve(struct fit_step *step, double *ret_d);
 
-/* The gradient −Σ w·h'(t)·J (LAW_MAX_COEFFICIENTS values) and Σ over |t| <= delta of w·J·Jᵀ (full),
- * at residuals t. */
-void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gradient,
-                   struct fit_matrix *ret_hessian);
-
 #endif
