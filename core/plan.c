@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/plan_bound.h"
 #include "core/plan_configuration.h"
 #include "core/plan_interval.h"
 #include "core/plan_near.h"
@@ -26,6 +27,7 @@ struct work {
     struct plan_point *point; /* of each cell, n_experts × n_granularity; NULL when not needed */
     const struct plan_candidate *best_candidate; /* where the optimum stands, or NULL */
     bool any, endless, ill_signed;
+    struct plan_first first; /* what spares the other cells */
 };
 
 __attribute__((format(printf, 3, 4))) static void warn(struct plan_answer *answer, const char *code,
@@ -85,17 +87,18 @@ static bool solve_experts(struct work *work, size_t i, struct plan_cell *ret_cel
     bool any = false;
 
     for (size_t j = 0; j < n_granularity; j++) {
+        size_t k = i * question->n_granularity + j;
         struct plan_cell cell;
         struct plan_point point = {.loss = NAN, .cost = NAN};
         enum plan_outcome outcome;
 
-        plan_cell_init(&cell, &question->model, &question->limits, question->experts[i],
-                       question->granularity[j]);
-        outcome = plan_least(&cell, question->objective, question->target_loss, &point);
+        if (plan_first_beats(&work->first, k))
+            continue;
+        outcome = plan_first_solve(&work->first, question, k, &cell, &point);
         work->ill_signed = work->ill_signed || !cell.well_signed;
         work->endless = work->endless || outcome == PLAN_ENDLESS;
         if (work->point)
-            work->point[i * question->n_granularity + j] = point;
+            work->point[k] = point;
         if (j == 0)
             *ret_cell = cell; /* cppcheck-suppress uninitStructMember ; plan_cell_init fills it */
         if (outcome != PLAN_FOUND ||
@@ -273,7 +276,9 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
         if (!work.point)
             return err_set(err, ERR_NO_MEMORY, "no room for %zu configurations", n);
     }
-    code = solve_cells(&work, err);
+    code = plan_first_init(&work.first, question, arena, err);
+    if (code == ERR_OK)
+        code = solve_cells(&work, err);
     if (code != ERR_OK)
         return code;
     if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
