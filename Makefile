@@ -61,6 +61,8 @@ $(BUILD)/obj/%.o: %.c
 
 # The core is loops over numbers: worth vectors.
 $(call obj,$(CORE_SRC)): ALL_CFLAGS += $(if $(SAN),,-O3)
+# What need not be exact may use instructions that round once for a product and a sum.
+$(call obj,core/law_joint_near.c): ALL_CFLAGS += -ffp-contract=fast
 
 $(BUILD)/core.a: $(call obj,$(CORE_SRC))
 $(BUILD)/db.a: $(call obj,$(DB_SRC))

@@ -81,13 +81,6 @@ static bool losses(const double *columns, size_t count, const struct law_x *x, d
     return joint_losses(columns, count, x, true, ret_loss);
 }
 
-LANES_CLONES
-static bool losses_near(const double *columns, size_t count, const struct law_x *x, size_t n_x,
-                        size_t stride, float *ret_near, double *ret_error)
-{
-    return joint_losses_near(columns, count, x, n_x, true, stride, ret_near, ret_error);
-}
-
 static void slice(const double *coefficients, double experts, double granularity,
                   struct law_slice *ret_slice)
 {
@@ -121,6 +114,6 @@ const struct law law_joint_granular = {
     .coefficients = joint_coefficients,
     .terms = terms,
     .losses = losses,
-    .losses_near = losses_near,
+    .losses_near = law_joint_granular_near,
     .slice = slice,
 };
