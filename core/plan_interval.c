@@ -7,7 +7,7 @@
 
 /* Configurations asked of all draws at once; and draws asked exactly for one quantile: FEW are
  * aimed at, MANY taken where rounding cannot tell more apart. */
-enum { AT_ONCE = 16, FEW = 14, MANY = 128, CUTS = 4, NARROWINGS = 14 };
+enum { AT_ONCE = 16, FEW = 8, MANY = 128, CUTS = 4, NARROWINGS = 14 };
 
 /* A model's draws column by column, and scratch for their losses. */
 struct asked {
@@ -102,32 +102,6 @@ static void count_at_most(const float *value, size_t stride, const float most[CU
     ret_count[3] = sum_of(d);
 }
 
-LANES_CLONES
-static void find_range(const float *value, size_t count, float ret_range[2])
-{
-    float least[NEAR_LANES], most[NEAR_LANES];
-
-    memcpy(least, value, sizeof least);
-    memcpy(most, value, sizeof most);
-    for (size_t at = 0; at + NEAR_LANES <= count; at += NEAR_LANES)
-        for (int i = 0; i < NEAR_LANES; i++) {
-            float v = value[at + (size_t)i];
-
-            least[i] = v < least[i] ? v : least[i];
-            most[i] = v > most[i] ? v : most[i];
-        }
-    for (size_t i = count - count % NEAR_LANES; i < count; i++) {
-        least[0] = value[i] < least[0] ? value[i] : least[0];
-        most[0] = value[i] > most[0] ? value[i] : most[0];
-    }
-    for (int i = 1; i < NEAR_LANES; i++) {
-        least[0] = least[i] < least[0] ? least[i] : least[0];
-        most[0] = most[i] > most[0] ? most[i] : most[0];
-    }
-    ret_range[0] = least[0];
-    ret_range[1] = most[0];
-}
-
 /* The places of the values in (low, high], at most MANY of them; MANY + 1 when there are more. And
  * how many are at most low. */
 LANES_CLONES
@@ -160,47 +134,115 @@ static size_t gather(const float *value, size_t stride, float low, float high, s
     return n;
 }
 
-/* Narrows range to one that holds the k-th smallest and the next, and few others: by counting,
- * which no branch of the data slows. */
-static void narrow(const float *value, const struct asked *asked, size_t k, float range[2])
-{
-    size_t under = 0, upto = asked->model->n_draws;
+/* A range that holds the k-th smallest and the next; how many values are at most its ends. */
+struct bracket {
+    float low, high;
+    size_t under, upto;
+};
 
-    for (int i = 0; i < NARROWINGS && upto - under > FEW; i++) {
-        float low = range[0], step = (range[1] - low) / (CUTS + 1), cut[CUTS];
-        size_t count[CUTS];
+LANES_CLONES
+static void find_range(const float *value, size_t count, float ret_range[2])
+{
+    float least[NEAR_LANES], most[NEAR_LANES];
+
+    memcpy(least, value, sizeof least);
+    memcpy(most, value, sizeof most);
+    for (size_t at = 0; at + NEAR_LANES <= count; at += NEAR_LANES)
+        for (int i = 0; i < NEAR_LANES; i++) {
+            float v = value[at + (size_t)i];
+
+            least[i] = v < least[i] ? v : least[i];
+            most[i] = v > most[i] ? v : most[i];
+        }
+    for (size_t i = count - count % NEAR_LANES; i < count; i++) {
+        least[0] = value[i] < least[0] ? value[i] : least[0];
+        most[0] = value[i] > most[0] ? value[i] : most[0];
+    }
+    for (int i = 1; i < NEAR_LANES; i++) {
+        least[0] = least[i] < least[0] ? least[i] : least[0];
+        most[0] = most[i] > most[0] ? most[i] : most[0];
+    }
+    ret_range[0] = least[0];
+    ret_range[1] = most[0];
+}
+
+/* By counting, which no branch of the data slows. */
+static void cut(const float *value, size_t stride, const float at[CUTS], size_t k,
+                struct bracket *bracket)
+{
+    size_t count[CUTS];
+
+    count_at_most(value, stride, at, count);
+    for (int j = 0; j < CUTS && count[j] <= k; j++) {
+        bracket->low = at[j];
+        bracket->under = count[j];
+    }
+    for (int j = CUTS - 1; j >= 0 && count[j] >= k + 2; j--) {
+        bracket->high = at[j];
+        bracket->upto = count[j];
+    }
+}
+
+/* Where the quantile was of the configuration before: which draw, and how far around it a bracket
+ * of few reached. The order of the draws changes little from one E to the next. */
+struct guess {
+    bool known;
+    size_t place;
+    float reach;
+};
+
+/* What one look around the guess tells: both ends, one, or none of them. */
+static void look_around(const float *value, const struct asked *asked, const struct guess *guess,
+                        size_t k, struct bracket *bracket)
+{
+    const float middle = value[guess->place], near = 8 * guess->reach, far = 32 * guess->reach;
+    const float at[CUTS] = {middle - far, middle - near, middle + near, middle + far};
+
+    cut(value, asked->stride, at, k, bracket);
+}
+
+/* The few that may be the k-th smallest and the next. */
+static struct bracket narrow(const float *value, const struct asked *asked,
+                             const struct guess *guess, size_t k)
+{
+    struct bracket bracket = {-INFINITY, INFINITY, 0, asked->model->n_draws};
+
+    if (guess->known)
+        look_around(value, asked, guess, k, &bracket);
+    if (bracket.low == -INFINITY || bracket.high == INFINITY) {
+        float range[2];
+
+        find_range(value, asked->model->n_draws, range);
+        bracket.low = fmaxf(bracket.low, range[0]);
+        bracket.high = fminf(bracket.high, range[1]);
+    }
+    for (int i = 0; i < NARROWINGS && bracket.upto - bracket.under > FEW; i++) {
+        float step = (bracket.high - bracket.low) / (CUTS + 1), at[CUTS];
 
         for (int j = 0; j < CUTS; j++)
-            cut[j] = low + step * (float)(j + 1);
-        count_at_most(value, asked->stride, cut, count);
-        for (int j = 0; j < CUTS && count[j] <= k; j++) {
-            range[0] = cut[j];
-            under = count[j];
-        }
-        for (int j = CUTS - 1; j >= 0 && count[j] >= k + 2; j--) {
-            range[1] = cut[j];
-            upto = count[j];
-        }
+            at[j] = bracket.low + step * (float)(j + 1);
+        cut(value, asked->stride, at, k, &bracket);
     }
+    return bracket;
 }
 
 /* The quantile that is `fraction` from the k-th smallest loss to the next; false where too many may
  * be these two. A loss further than 3·error from the range lies outside the two for certain. */
 static bool quantile(const struct asked *asked, const struct law_x *x, const float *near,
-                     const float all[2], double error, double probability, double *ret)
+                     double error, double probability, struct guess *guess, double *ret)
 {
     const struct law *law = asked->model->law;
     size_t count = asked->model->n_draws, place[MANY], under, n;
     double at = probability * (double)(count - 1);
     double column[LAW_MAX_COEFFICIENTS * MANY], loss[MANY];
-    float range[2] = {all[0], all[1]};
     size_t k = (size_t)at;
+    struct bracket bracket = narrow(near, asked, guess, k);
 
-    narrow(near, asked, k, range);
-    n = gather(near, asked->stride, range[0] * (float)(1 - 4 * error),
-               range[1] * (float)(1 + 4 * error), place, &under);
+    n = gather(near, asked->stride, bracket.low * (float)(1 - 4 * error),
+               bracket.high * (float)(1 + 4 * error), place, &under);
     if (n > MANY)
         return false;
+    *guess = (struct guess){true, place[n / 2], (bracket.high - bracket.low) / 2};
     for (size_t j = 0; j < law->n_coefficients; j++)
         for (size_t i = 0; i < n; i++)
             column[j * n + i] = asked->columns[j * count + place[i]];
@@ -214,6 +256,7 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
                                  struct arena *arena, struct err *err)
 {
     const double error_max = 1e-3, low = (1 - level) / 2;
+    struct guess guess[2] = {{.known = false}, {.known = false}};
     struct asked asked;
     enum err_code code =
         asked_init(&asked, model, level, count < AT_ONCE ? count : AT_ONCE, arena, err);
@@ -233,12 +276,9 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
         for (size_t k = 0; k < n; k++) {
             const float *near = nearly ? asked.near + k * asked.stride : NULL;
             double *interval = configurations[from + k]->loss_interval;
-            float all[2];
 
-            if (nearly)
-                find_range(near, model->n_draws, all);
-            if (!nearly || !quantile(&asked, &x[k], near, all, error, low, &interval[0]) ||
-                !quantile(&asked, &x[k], near, all, error, 1 - low, &interval[1]))
+            if (!nearly || !quantile(&asked, &x[k], near, error, low, &guess[0], &interval[0]) ||
+                !quantile(&asked, &x[k], near, error, 1 - low, &guess[1], &interval[1]))
                 interval_exactly(&asked, &x[k], interval);
         }
     }

@@ -124,6 +124,30 @@ static void intervals_are_those_of_all_losses_sorted(void **state)
         }
 }
 
+/* As a plan asks: neighbours differ little, until one does not. */
+static void intervals_along_experts_are_those_of_all_losses_sorted(void **state)
+{
+    static const double spreads[] = {1e-7, 1e-3, 0.02};
+
+    (void)state;
+    for (size_t l = 0; l < sizeof laws / sizeof *laws; l++)
+        for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++) {
+            struct fixture *f = fixture_make(laws[l], DRAWS, spreads[s]);
+
+            for (size_t k = 0; k < CONFIGURATIONS; k++) {
+                struct plan_configuration *c = &f->configuration[k];
+
+                c->experts = (double)(UINT64_C(1) << k % 10);
+                c->granularity = (double)(1 + k / 10);
+                c->n_active = c->n_total = 2e9 * pow(0.93, (double)(k % 10));
+                c->tokens = k == 25 ? 1e14 : 4e10 * pow(1.07, (double)(k % 10));
+            }
+            check(f, 0.9);
+            check(f, 0.98);
+            free(f);
+        }
+}
+
 static void few_draws_and_equal_draws_have_intervals_too(void **state)
 {
     static const size_t counts[] = {2, 3, 16, 128, 129, 144};
@@ -213,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_are_those_of_all_losses_sorted),
+        cmocka_unit_test(intervals_along_experts_are_those_of_all_losses_sorted),
         cmocka_unit_test(few_draws_and_equal_draws_have_intervals_too),
         cmocka_unit_test(strange_draws_change_no_interval_but_by_what_they_are),
         cmocka_unit_test(near_losses_are_as_near_as_they_say),
