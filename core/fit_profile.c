@@ -7,39 +7,23 @@
 
 #include "core/fit_error.h"
 #include "core/fit_polish.h"
+#include "core/fit_refit.h"
 
 enum {
-    POLISH_STEPS = 200,
     MARCH_STEPS = 40, /* growing by half each: seven decades of the first */
     ROOT_STEPS = 30,
 };
-
-/* Of the objective; the excess that ends an interval is some thousand times as much. */
-static const double polish_tolerance = 1e-11;
 
 /* The first step of the march to each side, in standard errors; and the curve goes on beyond the
  * interval's ends by this share of its half width. */
 static const double first_step = 0.5, overhang = 0.5;
 
-/* A refit: where the other coefficients stand at one value of the profiled one. */
-struct refit {
-    double t; /* the coordinate of the value */
-    double objective;
-    double coefficient[LAW_MAX_COEFFICIENTS];
-};
-
 struct work {
-    const struct fit_options *options;
-    const struct law *law;
-    size_t index, count, done, expected;
-    struct obs *obs; /* sorted, weights > 0 */
-    bool is_free[LAW_MAX_COEFFICIENTS];
-    struct arena scratch;
-    struct refit fitted; /* the fit itself */
-    double error;        /* standard error in t; NAN */
-    double lower, upper; /* bounds of t */
-    double threshold;    /* INFINITY when there is none */
-    double least;
+    struct fit_refits refits;
+    size_t done, expected; /* for who watches */
+    double error;          /* standard error in t; NAN */
+    double lower, upper;   /* bounds of t */
+    double threshold;      /* INFINITY when there is none */
 };
 
 const char *fit_profile_end_name(enum fit_profile_end end)
@@ -53,69 +37,19 @@ const char *fit_profile_end_name(enum fit_profile_end end)
     return names[end];
 }
 
-/* Values are stepped through as they are, but for E_max, whose infinity must be in reach. */
-static double coordinate(const struct work *work, double value)
+/* A refit, told to who watches. */
+static enum err_code refit_at(struct work *work, double t, const struct fit_refit *neighbour,
+                              struct fit_refit *ret, struct err *err)
 {
-    return work->law->coefficients[work->index].transform == LAW_RECIPROCAL ? 1.0 / value : value;
-}
+    const struct fit_options *options = work->refits.options;
+    struct fit_progress progress = {.draws = work->expected,
+                                    .best_objective = work->refits.fitted.objective};
+    enum err_code code = fit_refit_at(&work->refits, t, neighbour, ret, err);
 
-static double value_at(const struct work *work, double t)
-{
-    return work->law->coefficients[work->index].transform == LAW_RECIPROCAL ? 1.0 / t : t;
-}
-
-/* Polishes the other coefficients at t, from those of `from`; keeps the better of it and *best. */
-static enum err_code refit_from(struct work *work, double t, const double *from, struct refit *best,
-                                struct err *err)
-{
-    struct fit_polish_goal goal = {
-        work->options->robust.kind == ROBUST_HUBER ? work->options->robust.delta : INFINITY,
-        polish_tolerance, POLISH_STEPS, true};
-    struct fit_problem problem;
-    struct fit_polish polish;
-    double natural[LAW_MAX_COEFFICIENTS], z[LAW_MAX_COEFFICIENTS] = {0}, objective;
-    enum err_code code;
-
-    arena_reset(&work->scratch);
-    memcpy(natural, from, sizeof natural);
-    natural[work->index] = value_at(work, t);
-    code = fit_problem_init(&problem, work->options, work->is_free, natural, work->obs, work->count,
-                            &work->scratch, err);
-    if (code == ERR_OK)
-        code = fit_polish_init(&polish, &problem, &work->scratch, err);
-    if (code != ERR_OK)
-        return code;
-    fit_problem_point(&problem, natural, z);
-    (void)fit_polish_run(&polish, &goal, z);
-    fit_problem_natural(&problem, z, natural);
-    objective = fit_objective(work->options, natural, work->obs, work->count);
-    if (!(objective < best->objective))
-        return ERR_OK;
-    best->objective = objective;
-    memcpy(best->coefficient, natural, sizeof natural);
-    work->least = fmin(work->least, objective);
-    return ERR_OK;
-}
-
-/* The refit at t: from its neighbour, and from the fit itself, lest one valley be followed past
- * where another is lower. */
-static enum err_code refit_at(struct work *work, double t, const struct refit *neighbour,
-                              struct refit *ret, struct err *err)
-{
-    struct fit_progress progress = {.draws = work->expected};
-    struct refit best = {.t = t, .objective = INFINITY};
-    enum err_code code;
-
-    memcpy(best.coefficient, neighbour->coefficient, sizeof best.coefficient);
-    best.coefficient[work->index] = value_at(work, t);
-    code = refit_from(work, t, neighbour->coefficient, &best, err);
-    if (code == ERR_OK && neighbour != &work->fitted)
-        code = refit_from(work, t, work->fitted.coefficient, &best, err);
     progress.draws_done = ++work->done < work->expected ? work->done : work->expected;
-    if (code == ERR_OK && work->options->progress != NULL &&
-        !work->options->progress(work->options->progress_ctx, &progress))
+    if (code == ERR_OK && options->progress != NULL &&
+        !options->progress(options->progress_ctx, &progress))
         code = err_set(err, ERR_CANCELLED, "the profile was cancelled");
-    *ret = best;
     return code;
 }
 
@@ -136,13 +70,13 @@ static enum err_code measure(struct work *work, const struct fit_result *result,
     struct fit_polish polish;
     struct fit_error error;
     double z[LAW_MAX_COEFFICIENTS] = {0}, transformed, freedom;
-    const struct law_coefficient *c = &work->law->coefficients[work->index];
+    const struct law_coefficient *c = &work->refits.law->coefficients[work->refits.index];
     enum err_code code;
 
-    code = fit_problem_init(&problem, work->options, result->is_free, result->coefficient,
-                            work->obs, work->count, &work->scratch, err);
+    code = fit_problem_init(&problem, work->refits.options, result->is_free, result->coefficient,
+                            work->refits.obs, work->refits.count, &work->refits.scratch, err);
     if (code == ERR_OK)
-        code = fit_polish_init(&polish, &problem, &work->scratch, err);
+        code = fit_polish_init(&polish, &problem, &work->refits.scratch, err);
     if (code != ERR_OK)
         return code;
     fit_problem_point(&problem, result->coefficient, z);
@@ -152,40 +86,40 @@ static enum err_code measure(struct work *work, const struct fit_result *result,
     fit_error_set(&problem, z, polish.residual, polish.jacobian, &error);
     freedom = error.freedom;
     profile->dispersion = error.variance * error.inside;
-    profile->threshold = freedom >= 1.0 ? work->fitted.objective +
+    profile->threshold = freedom >= 1.0 ? work->refits.fitted.objective +
                                               0.5 * profile->dispersion * f_quantile(level, freedom)
                                         : NAN;
     work->threshold = isnan(profile->threshold) ? INFINITY : profile->threshold;
-    transformed = error.error[problem.coordinate[work->index]];
-    work->error = c->transform == LAW_LN ? transformed * work->fitted.t : transformed;
+    transformed = error.error[problem.coordinate[work->refits.index]];
+    work->error = c->transform == LAW_LN ? transformed * work->refits.fitted.t : transformed;
     return ERR_OK;
 }
 
 static double step_of(const struct work *work)
 {
-    const struct law_coefficient *c = &work->law->coefficients[work->index];
+    const struct law_coefficient *c = &work->refits.law->coefficients[work->refits.index];
 
     if (work->error > 0.0 && work->error < INFINITY)
         return first_step * work->error;
-    if (work->fitted.t != 0.0)
-        return 0.05 * fabs(work->fitted.t);
+    if (work->refits.fitted.t != 0.0)
+        return 0.05 * fabs(work->refits.fitted.t);
     return c->transform == LAW_RECIPROCAL ? 0.05 / c->search_lower
                                           : 0.05 * (c->search_upper - c->search_lower);
 }
 
 /* Between a refit within the threshold and one beyond: where the root of the excess, nearly linear
  * in t, crosses. Bisection by turns keeps a kink from stalling it. */
-static enum err_code find_crossing(struct work *work, struct refit inside, struct refit outside,
-                                   double *ret_t, struct err *err)
+static enum err_code find_crossing(struct work *work, struct fit_refit inside,
+                                   struct fit_refit outside, double *ret_t, struct err *err)
 {
     double width = fabs(outside.t - inside.t);
 
     for (size_t k = 0; k < ROOT_STEPS && fabs(outside.t - inside.t) > 1e-6 * width; k++) {
-        double goal = sqrt(work->threshold - work->fitted.objective);
-        double low = sqrt(fmax(inside.objective - work->fitted.objective, 0.0));
-        double high = sqrt(fmax(outside.objective - work->fitted.objective, 0.0));
+        double goal = sqrt(work->threshold - work->refits.fitted.objective);
+        double low = sqrt(fmax(inside.objective - work->refits.fitted.objective, 0.0));
+        double high = sqrt(fmax(outside.objective - work->refits.fitted.objective, 0.0));
         double share = k % 3 == 2 || !isfinite(high) ? 0.5 : (goal - low) / (high - low);
-        struct refit at;
+        struct fit_refit at;
         enum err_code code;
 
         share = fmin(fmax(share, 1e-3), 1.0 - 1e-3);
@@ -207,7 +141,7 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
                               double *ret_t, struct err *err)
 {
     double limit = sign < 0.0 ? work->lower : work->upper, step = step_of(work);
-    struct refit inside = work->fitted, next;
+    struct fit_refit inside = work->refits.fitted, next;
     enum err_code code = ERR_OK;
 
     *ret_end = FIT_PROFILE_OPEN;
@@ -220,6 +154,10 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
             break;
         }
         code = refit_at(work, last ? limit : t, &inside, &next, err);
+        /* The end of an interval is worth a search: a valley may have turned where no refit could
+         * follow. */
+        if (code == ERR_OK && !(next.objective <= work->threshold))
+            code = fit_refit_search(&work->refits, &next, err);
         if (code != ERR_OK)
             return code;
         if (!(next.objective <= work->threshold)) {
@@ -236,15 +174,15 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
 }
 
 /* One side of the curve, outward from the fit: refits at t̂ + (far − t̂)·k/n, k = 1 … n. */
-static enum err_code fill_side(struct work *work, double far, size_t n, struct refit *ret,
+static enum err_code fill_side(struct work *work, double far, size_t n, struct fit_refit *ret,
                                struct err *err)
 {
-    const struct refit *before = &work->fitted;
+    const struct fit_refit *before = &work->refits.fitted;
     enum err_code code = ERR_OK;
 
     for (size_t k = 0; k < n && code == ERR_OK; k++) {
         double share = (double)(k + 1) / (double)n;
-        double t = k + 1 == n ? far : work->fitted.t + share * (far - work->fitted.t);
+        double t = k + 1 == n ? far : work->refits.fitted.t + share * (far - work->refits.fitted.t);
 
         code = refit_at(work, t, before, &ret[k], err);
         before = &ret[k];
@@ -256,8 +194,8 @@ static enum err_code fill_side(struct work *work, double far, size_t n, struct r
 static enum err_code fill(struct work *work, const double end[2], size_t points,
                           struct arena *arena, struct fit_profile *profile, struct err *err)
 {
-    double t = work->fitted.t, low, high;
-    struct refit *refits = calloc(points, sizeof *refits);
+    double t = work->refits.fitted.t, low, high;
+    struct fit_refit *refits = calloc(points, sizeof *refits);
     size_t below, above;
     enum err_code code;
 
@@ -278,18 +216,18 @@ static enum err_code fill(struct work *work, const double end[2], size_t points,
     if (code == ERR_OK)
         code = fill_side(work, low, below, refits, err);
     for (size_t k = 0; k < below && code == ERR_OK; k++) {
-        profile->value[below - 1 - k] = value_at(work, refits[k].t);
+        profile->value[below - 1 - k] = fit_refit_value(&work->refits, refits[k].t);
         profile->objective[below - 1 - k] = refits[k].objective;
     }
     if (code == ERR_OK)
         code = fill_side(work, high, above, refits, err);
     for (size_t k = 0; k < above && code == ERR_OK; k++) {
-        profile->value[below + 1 + k] = value_at(work, refits[k].t);
+        profile->value[below + 1 + k] = fit_refit_value(&work->refits, refits[k].t);
         profile->objective[below + 1 + k] = refits[k].objective;
     }
     if (code == ERR_OK) {
-        profile->value[below] = value_at(work, t);
-        profile->objective[below] = work->fitted.objective;
+        profile->value[below] = fit_refit_value(&work->refits, t);
+        profile->objective[below] = work->refits.fitted.objective;
     }
     free(refits);
     return code;
@@ -328,40 +266,44 @@ static enum err_code make(struct work *work, const struct fit_result *result, si
         code = find_end(work, side == 0 ? -1.0 : 1.0, &profile->end[side], &end[side], err);
         profile->interval[side] = profile->end[side] == FIT_PROFILE_OPEN || code != ERR_OK
                                       ? NAN
-                                      : value_at(work, end[side]);
+                                      : fit_refit_value(&work->refits, end[side]);
     }
     if (code == ERR_OK)
         code = fill(work, end, points, arena, profile, err);
     if (code != ERR_OK)
         return code;
-    profile->least = work->least;
+    profile->least = work->refits.least;
     if (isnan(profile->dispersion))
         profile->interval[0] = profile->interval[1] = NAN;
-    if (work->law->coefficients[work->index].transform == LAW_RECIPROCAL)
+    if (work->refits.law->coefficients[work->refits.index].transform == LAW_RECIPROCAL)
         turn(profile);
     return ERR_OK;
 }
 
 static void set_up(struct work *work, const struct fit_result *result)
 {
-    const struct law_coefficient *c = &work->law->coefficients[work->index];
-    double ends[2] = {coordinate(work, c->lower), coordinate(work, c->upper)};
+    const struct law_coefficient *c = &work->refits.law->coefficients[work->refits.index];
+    double ends[2] = {fit_refit_coordinate(&work->refits, c->lower),
+                      fit_refit_coordinate(&work->refits, c->upper)};
 
-    memcpy(work->is_free, result->is_free, sizeof work->is_free);
-    work->is_free[work->index] = false;
-    memcpy(work->fitted.coefficient, result->coefficient, sizeof work->fitted.coefficient);
-    work->fitted.t = coordinate(work, result->coefficient[work->index]);
-    work->fitted.objective =
-        fit_objective(work->options, result->coefficient, work->obs, work->count);
-    work->least = work->fitted.objective;
-    work->lower = work->law->signed_amplitudes && c->role == LAW_AMPLITUDE ? -INFINITY
-                                                                           : fmin(ends[0], ends[1]);
+    memcpy(work->refits.is_free, result->is_free, sizeof work->refits.is_free);
+    work->refits.is_free[work->refits.index] = false;
+    memcpy(work->refits.fitted.coefficient, result->coefficient,
+           sizeof work->refits.fitted.coefficient);
+    work->refits.fitted.t =
+        fit_refit_coordinate(&work->refits, result->coefficient[work->refits.index]);
+    work->refits.fitted.objective = fit_objective(work->refits.options, result->coefficient,
+                                                  work->refits.obs, work->refits.count);
+    work->refits.least = work->refits.fitted.objective;
+    work->lower = work->refits.law->signed_amplitudes && c->role == LAW_AMPLITUDE
+                      ? -INFINITY
+                      : fmin(ends[0], ends[1]);
     work->upper = fmax(ends[0], ends[1]);
     /* 0 <= 1/E_max < 1/E_start, whichever of the two is free. */
     if (c->role == LAW_SATURATION) {
-        size_t start = law_coefficient_index(work->law, "E_start");
-        size_t most = law_coefficient_index(work->law, "E_max");
-        bool is_start = work->index == start;
+        size_t start = law_coefficient_index(work->refits.law, "E_start");
+        size_t most = law_coefficient_index(work->refits.law, "E_max");
+        bool is_start = work->refits.index == start;
 
         if (is_start && !result->is_free[most])
             work->upper = fmin(work->upper, result->coefficient[most] * (1.0 - 1e-9));
@@ -381,29 +323,29 @@ enum err_code fit_profile_run(const struct fit_options *options, const struct ob
 
     if (work == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
-    arena_init(&work->scratch, options->memory);
-    work->options = options;
-    work->law = options->law;
-    work->index = coefficient;
+    arena_init(&work->refits.scratch, options->memory);
+    work->refits.options = options;
+    work->refits.law = options->law;
+    work->refits.index = coefficient;
     work->expected = points;
-    work->obs = calloc(count + 1, sizeof *work->obs);
+    work->refits.obs = calloc(count + 1, sizeof *work->refits.obs);
     if (!result->is_free[coefficient])
         code = err_set(err, ERR_INVALID, "%s was not free in the fit",
-                       work->law->coefficients[coefficient].name);
-    else if (work->obs == NULL)
+                       work->refits.law->coefficients[coefficient].name);
+    else if (work->refits.obs == NULL)
         code = err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", count);
     for (size_t i = 0; i < count && code == ERR_OK; i++)
         if (obs[i].weight > 0.0)
-            work->obs[work->count++] = obs[i];
+            work->refits.obs[work->refits.count++] = obs[i];
     if (code == ERR_OK) {
-        qsort(work->obs, work->count, sizeof *work->obs, obs_compare);
+        qsort(work->refits.obs, work->refits.count, sizeof *work->refits.obs, obs_compare);
         set_up(work, result);
         code = make(work, result, points, level, arena, &profile, err);
     }
     if (code == ERR_OK)
         *ret = profile;
-    arena_release(&work->scratch);
-    free(work->obs);
+    arena_release(&work->refits.scratch);
+    free(work->refits.obs);
     free(work);
     return code;
 }

@@ -65,6 +65,20 @@ def a_fit_with_pins_and_filters_is_profiled_as_it_was_made():
 
 
 @tap.test
+def no_value_that_fits_as_well_is_outside_the_interval_of_what_is_not_determined():
+    """Along this valley the other coefficients move by a hundred decades."""
+    made = fit(law='joint', free=['E_start', 'E_max'])
+    for name, values, rest in (('E_max', (20, 300, 1e5), 'E_start'),
+                               ('E_start', (1.5, 40, 300, 900), 'E_max')):
+        got = profile(made['id'], f'coefficient={name}&points=3')
+        low, high = got['interval']
+        for value in values:
+            there = fit(law='joint', fixed={name: value}, free=[rest])
+            assert there['objective'] < got['threshold'], (name, value, there)
+            assert low <= value and (high is None or value <= high), (name, value, got)
+
+
+@tap.test
 def what_cannot_be_profiled_is_refused_by_name():
     made = fit(fixed={'E_inf': 2.0})
     assert profile(made['id'], 'coefficient=E_inf', 422)['code'] == 'unsupported'
