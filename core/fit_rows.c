@@ -39,8 +39,9 @@ static void set_features(const struct fit_problem *problem, const struct fit_poi
         size_t k = problem->pair[m].term, i = problem->pair[m].coefficient;
         double *mix = ret->mix[ret->count];
 
-        for (size_t j = 0; j < problem->stride; j++)
-            mix[j] = j < problem->p ? point->factor[k] * point->chain[i][j] : 0.0;
+        memset(mix, 0, sizeof ret->mix[0]);
+        for (size_t j = 0; j < problem->p; j++)
+            mix[j] = point->factor[k] * point->chain[i][j];
         ret->is_slope[ret->count] = true;
         ret->column[ret->count++] = k * problem->law->n_coefficients + i;
     }
@@ -50,9 +51,9 @@ static void set_features(const struct fit_problem *problem, const struct fit_poi
 
         if (own == SIZE_MAX)
             continue;
-        for (size_t j = 0; j < problem->stride; j++)
-            mix[j] = j < problem->p && problem->normalised ? -point->factor[k] * point->drift[k][j]
-                                                           : 0.0;
+        memset(mix, 0, sizeof ret->mix[0]);
+        for (size_t j = 0; j < problem->p && problem->normalised; j++)
+            mix[j] = -point->factor[k] * point->drift[k][j];
         mix[own] += point->slope[k];
         ret->is_slope[ret->count] = false;
         ret->column[ret->count++] = k;
@@ -89,7 +90,7 @@ static bool set_response(const struct law *law, struct block *block)
     if (is_log && !lanes_log_each(block->f, block->size))
         return false;
     for (size_t i = 0; i < block->size; i++) {
-        check += block->f[i] - block->f[i]; /* 0, or NAN */
+        check += 0.0 * block->f[i]; /* 0, or NAN */
         block->unit[i] = is_log ? 1.0 / block->sum[i] : 1.0;
     }
     return check == 0.0;
@@ -131,7 +132,7 @@ rows_at_once(const struct features *features, const double *const *value, const 
         for (size_t l = 0; l < lanes; l++) {
             fit_lane scaled = unit[i + r] * row[r][l];
 
-            *check += scaled - scaled;
+            *check += 0.0 * scaled;
             memcpy(ret_rows + ((i + r) * lanes + l) * FIT_LANE, &scaled, sizeof scaled);
         }
 }

@@ -147,7 +147,7 @@ static size_t columns(struct varpro *v, const double *natural, bool slopes, size
         ret_free[free_count++] = k;
         for (size_t r = 0; r < n; r++) {
             column[r] = v->root[r] * (v->work[k * n + r] / centre[k]);
-            check += column[r] - column[r]; /* 0, or NAN */
+            check += 0.0 * column[r]; /* 0, or NAN */
         }
         memset(column + n, 0, (v->rows - n) * sizeof *column);
     }
