@@ -93,33 +93,38 @@ LANES_INLINE void joint_near_at(struct joint_near *near, const struct law_x *x, 
     memcpy(ret, loss, sizeof loss);
 }
 
-static inline double joint_near_most(const struct joint_near *near, enum joint_coefficient j)
-{
-    double most = 0;
+/* Of all sets: the largest size of each coefficient. */
+struct joint_near_sizes {
+    double k[JOINT_GRANULAR_COEFFICIENTS];
+};
 
-    for (int i = 0; i < NEAR_LANES; i++)
-        most = fmax(most, (double)near->most[j][i]);
-    return most;
+LANES_INLINE struct joint_near_sizes joint_near_sizes(const struct joint_near *near, size_t n)
+{
+    struct joint_near_sizes sizes = {.k = {0}};
+
+    for (size_t j = 0; j < n; j++) {
+        float most = 0;
+
+        for (int i = 0; i < NEAR_LANES; i++)
+            most = near->most[j][i] > most ? near->most[j][i] : most;
+        sizes.k[j] = (double)most;
+    }
+    return sizes;
 }
 
 /* The largest M at x; INFINITY where the exponents may leave the range of near_exp. */
-static inline double joint_near_size(const struct joint_near *near, const struct law_x *x,
-                                     bool granular)
+static double joint_near_size(const struct joint_near_sizes *sizes, const struct law_x *x,
+                              bool granular)
 {
-    const double range = 80;
+    const double range = 80, *k = sizes->k;
     double ln_n = fabs(x->ln_n_active), ln_d = fabs(x->ln_tokens), ln_g = x->ln_granularity;
-    double h = log(joint_near_most(near, JOINT_E_START) + fmax(x->experts, 1) - 1);
-    double size =
-        joint_near_most(near, JOINT_ALPHA) * ln_n +
-        (joint_near_most(near, JOINT_DELTA) + joint_near_most(near, JOINT_GAMMA) * ln_n) * (1 + h);
-    double data =
-        joint_near_most(near, JOINT_BETA) * ln_d +
-        (joint_near_most(near, JOINT_OMEGA) + joint_near_most(near, JOINT_ZETA) * ln_d) * (1 + h);
+    double h = log(k[JOINT_E_START] + fmax(x->experts, 1) - 1);
+    double size = k[JOINT_ALPHA] * ln_n + (k[JOINT_DELTA] + k[JOINT_GAMMA] * ln_n) * (1 + h);
+    double data = k[JOINT_BETA] * ln_d + (k[JOINT_OMEGA] + k[JOINT_ZETA] * ln_d) * (1 + h);
     double fine = 0;
 
     if (granular)
-        fine =
-            joint_near_most(near, JOINT_KAPPA) * (1 + h) + joint_near_most(near, JOINT_PHI) * ln_g;
+        fine = k[JOINT_KAPPA] * (1 + h) + k[JOINT_PHI] * ln_g;
     return x->experts >= 1 && ln_g >= 0 && size < range && data < range && fine < range
                ? fmax(size, data) + fine
                : INFINITY;
@@ -132,6 +137,7 @@ LANES_INLINE bool joint_losses_near(const double *columns, size_t count, const s
     const size_t n = granular ? JOINT_GRANULAR_COEFFICIENTS : JOINT_COEFFICIENTS;
     const double unit = 0x1p-24, most_amplitude = 1e30;
     struct joint_near near = {.beyond = {0}};
+    struct joint_near_sizes sizes;
     double size = 0;
 
     for (size_t at = 0; at < count; at += NEAR_LANES) {
@@ -139,17 +145,18 @@ LANES_INLINE bool joint_losses_near(const double *columns, size_t count, const s
         for (size_t k = 0; k < n_x; k++)
             joint_near_at(&near, &x[k], granular, ret_near + k * stride + at);
     }
+    sizes = joint_near_sizes(&near, n);
     for (size_t k = 0; k < n_x; k++) {
         for (size_t i = count; i < stride; i++)
             ret_near[k * stride + i] = INFINITY;
-        size = fmax(size, joint_near_size(&near, &x[k], granular));
+        size = fmax(size, joint_near_size(&sizes, &x[k], granular));
     }
     for (int i = 0; i < NEAR_LANES; i++)
         if (!(near.beyond[i] == 0))
             return false;
     *ret_error = 16 * unit * (2 + size);
-    return size < INFINITY && joint_near_most(&near, JOINT_A) < most_amplitude &&
-           joint_near_most(&near, JOINT_B) < most_amplitude;
+    return size < INFINITY && sizes.k[JOINT_A] < most_amplitude &&
+           sizes.k[JOINT_B] < most_amplitude;
 }
 
 LANES_CLONES

@@ -112,20 +112,18 @@ static size_t gather(const float *value, size_t stride, float low, float high, s
     size_t n = 0;
 
     for (size_t at = 0; at < stride; at += NEAR_LANES) {
-        uint32_t any = 0;
+        uint32_t inside = 0; /* a bit for each */
 
         for (int i = 0; i < NEAR_LANES; i++) {
             float v = value[at + (size_t)i];
 
             under[i] += v <= low ? 1 : 0;
-            any |= (v > low ? 1U : 0U) & (v <= high ? 1U : 0U);
+            inside |= ((v > low ? 1U : 0U) & (v <= high ? 1U : 0U)) << i;
         }
-        for (size_t i = at; any != 0 && i < at + NEAR_LANES; i++) {
-            if (!(value[i] > low && value[i] <= high))
-                continue;
+        for (; inside != 0; inside &= inside - 1) {
             if (n == MANY)
                 return MANY + 1;
-            ret_place[n++] = i;
+            ret_place[n++] = at + (size_t)__builtin_ctz(inside);
         }
     }
     *ret_under = 0;
