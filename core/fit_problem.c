@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/fit_start.h"
@@ -224,21 +225,64 @@ enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_opt
     return ERR_OK;
 }
 
+/* Where the runs from `from` on end that share its E and G; sorted runs lie so side by side. */
+static size_t alike(const struct fit_problem *problem, size_t from)
+{
+    const struct law_x *x = problem->x;
+    size_t to = from + 1;
+
+    while (to < problem->n && x[to].experts == x[from].experts &&
+           x[to].ln_granularity == x[from].ln_granularity)
+        to++;
+    return to;
+}
+
+/* Picks among n runs one in stride, and of those that share E and G at least an eighth of what a
+ * fair share would be: a few runs of one E must not get lost among many of another. Returns how
+ * many; ret_picks has room for n. */
+static size_t pick_runs(const struct fit_problem *problem, size_t stride, size_t *ret_picks)
+{
+    size_t target = problem->n / stride, groups = 0, least = 0, count = 0, next = 0;
+
+    for (size_t from = 0; from < problem->n; from = alike(problem, from))
+        groups++;
+    if (2 * groups <= target)
+        least = target / (8 * groups) > 2 ? target / (8 * groups) : 2;
+    for (size_t from = 0, to; from < problem->n; from = to) {
+        size_t before = count, wanted;
+
+        to = alike(problem, from);
+        for (; next < target && jittered(next, stride) < to; next++)
+            ret_picks[count++] = jittered(next, stride);
+        wanted = to - from < least ? to - from : least;
+        if (count - before >= wanted)
+            continue;
+        count = before;
+        for (size_t k = 0; k < wanted; k++)
+            ret_picks[count++] = from + k * (to - from) / wanted;
+    }
+    return count;
+}
+
 enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, struct arena *arena,
                                struct fit_problem *ret_thin, struct err *err)
 {
     struct fit_problem thin = *from;
+    size_t *picks = malloc(from->n * sizeof *picks);
 
-    thin.n = from->n / stride;
-    if (!allocate(&thin, arena))
+    if (picks == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", from->n);
+    thin.n = pick_runs(from, stride, picks);
+    if (!allocate(&thin, arena)) {
+        free(picks);
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", thin.n);
-    for (size_t i = 0; i < thin.n; i++) {
-        size_t pick = jittered(i, stride);
-
-        thin.x[i] = from->x[pick];
-        thin.y[i] = from->y[pick];
-        thin.weight[i] = from->weight[pick];
     }
+    for (size_t i = 0; i < thin.n; i++) {
+        thin.x[i] = from->x[picks[i]];
+        thin.y[i] = from->y[picks[i]];
+        thin.weight[i] = from->weight[picks[i]];
+    }
+    free(picks);
     *ret_thin = thin;
     return ERR_OK;
 }

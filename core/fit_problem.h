@@ -82,7 +82,8 @@ enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_opt
                                const bool *is_free, const double *natural, const struct obs *obs,
                                size_t count, struct arena *arena, struct err *err);
 
-/* A problem over one run in `stride` of another: shares nothing but the law. ERR_NO_MEMORY. */
+/* A problem over one run in `stride` of another, or a few more so that each E and G has some:
+ * shares nothing but the law. ERR_NO_MEMORY. */
 enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, struct arena *arena,
                                struct fit_problem *ret_thin, struct err *err);
 

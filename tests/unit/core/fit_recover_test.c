@@ -94,12 +94,52 @@ static void a_planted_floor_of_zero_is_found_and_warned(void **state)
     fit_case_release(&got);
 }
 
+/* Searches of many runs see some of them, which must not be those of one E alone. */
+static void few_runs_of_other_experts_among_many_dense_ones_are_seen(void **state)
+{
+    enum { MANY = 20000, FEW = 45 };
+    const struct law *law = law_find("joint");
+    struct fit_options options = fit_options_default(law);
+    struct obs *obs = calloc(MANY, sizeof *obs);
+    struct rng rng = rng_stream(5, 0);
+    struct fit_result result;
+    struct arena arena;
+    struct err err;
+
+    (void)state;
+    assert_non_null(obs);
+    arena_init(&arena, SIZE_MAX);
+    err_init(&err, NULL);
+    for (size_t i = 0; i < MANY; i++) {
+        struct law_x x;
+
+        obs[i] = (struct obs){.n_active = 8e7 * pow(34.0, rng_uniform(&rng)),
+                              .n_total = NAN,
+                              .tokens = 5e8 * pow(160.0, rng_uniform(&rng)),
+                              .experts = i < MANY - FEW ? 1.0
+                                         : i % 2 == 0   ? 4.0
+                                                        : 16.0,
+                              .granularity = 1.0,
+                              .weight = 1.0,
+                              .train_flops = NAN};
+        x = law_x_from_obs(&obs[i]);
+        obs[i].loss = law_loss(law, planted(law), &x);
+    }
+    assert_int_equal(fit_run(&options, obs, MANY, &arena, &result, &err), ERR_OK);
+    for (size_t i = 0; i < law->n_coefficients; i++)
+        if (law->coefficients[i].role == LAW_EXPONENT)
+            assert_near(result.coefficient[i], planted(law)[i], 1e-5);
+    arena_release(&arena);
+    free(obs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_law_recovers_what_was_planted),
         cmocka_unit_test(squared_loss_recovers_as_well),
         cmocka_unit_test(a_planted_floor_of_zero_is_found_and_warned),
+        cmocka_unit_test(few_runs_of_other_experts_among_many_dense_ones_are_seen),
     };
 
     (void)gsl_set_error_handler_off();
