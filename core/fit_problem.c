@@ -268,7 +268,7 @@ enum err_code fit_problem_thin(const struct fit_problem *from, size_t stride, st
                                struct fit_problem *ret_thin, struct err *err)
 {
     struct fit_problem thin = *from;
-    size_t *picks = malloc(from->n * sizeof *picks);
+    size_t *picks = calloc(from->n, sizeof *picks);
 
     if (picks == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", from->n);
