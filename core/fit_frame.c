@@ -32,6 +32,15 @@ void fit_frame_init(struct fit_frame *frame, const struct law *law)
         frame->norm[j] = 1.0;
 }
 
+static double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
 /* Column `o` of ret: the feature of exponent order[o], each term's mean over the runs taken out. */
 static void features(const struct fit_frame *frame, const struct law *law, const double *natural,
                      const struct law_x *x, size_t count, double (*ret)[ROWS_MAX])
@@ -49,7 +58,9 @@ static void features(const struct fit_frame *frame, const struct law *law, const
                 ret[o][k * count + r] = isfinite(z) ? z : 0.0;
             }
     }
-    for (size_t o = 0; o < frame->count; o++)
+    for (size_t o = 0; o < frame->count; o++) {
+        double before = dot(ret[o], ret[o], k_count * count);
+
         for (size_t k = 0; k < k_count; k++) {
             double mean = 0.0;
 
@@ -59,15 +70,10 @@ static void features(const struct fit_frame *frame, const struct law *law, const
             for (size_t r = 0; r < count; r++)
                 ret[o][k * count + r] -= mean;
         }
-}
-
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum = 0.0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
+        /* The same in every run, but for the mean's rounding. */
+        if (!(dot(ret[o], ret[o], k_count * count) > explained_share * explained_share * before))
+            memset(ret[o], 0, k_count * count * sizeof *ret[o]);
+    }
 }
 
 void fit_frame_set(struct fit_frame *frame, const struct law *law, const double *natural,

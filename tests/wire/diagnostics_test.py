@@ -304,6 +304,18 @@ def coefficients_that_could_be_anything_by_their_errors():
 
 
 @tap.test
+def what_a_prior_determines_is_determined():
+    """Twelve dense runs move a published law: the coefficients of E stay where the priors are."""
+    prior = {name: {'mean': mean, 'sd': 1e-5 if name == 'E_max' else 0.05}
+             for name, mean in J.items()}
+    made = fit(study(dense(12)), 'joint', prior=prior)
+    assert not codes(made) & {'not_determined', 'ill_conditioned', 'at_bound'}, made
+    assert made['condition_number'] < 1e4, made
+    for name in ('gamma', 'zeta', 'E_start', 'E_max'):
+        assert math.isclose(made['coefficients'][name], J[name], rel_tol=0.05), (name, made)
+
+
+@tap.test
 def an_e_max_without_a_finite_optimum():
     daemon.load_sample()
     made = fit('marin-moe', 'joint', free=['E_start', 'E_max'])
