@@ -153,17 +153,6 @@ enum err_code fit_draws(const struct fit_options *options, const struct obs *obs
                         const struct fit_result *result, size_t first, size_t n, double *ret_draws,
                         struct err *err);
 
-struct fit_residual {
-    double predicted;        /* loss */
-    double residual;         /* ln L − ln L̂ */
-    double effective_weight; /* weight·h'(r)/r */
-    bool outlier;            /* |r| beyond 3.5 robust standard deviations (MAD) */
-};
-
-/* One per run, in the given order. ret_residuals has room for count. */
-void fit_residuals(const struct law *law, const double *coefficients, const struct robust *robust,
-                   const struct obs *obs, size_t count, struct fit_residual *ret_residuals);
-
 /* The objective at given coefficients: the contract's, prior included. */
 double fit_objective(const struct fit_options *options, const double *coefficients,
                      const struct obs *obs, size_t count);

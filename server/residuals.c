@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fit_residual.h"
 #include "db/store.h"
 #include "server/answer.h"
 #include "server/csv.h"

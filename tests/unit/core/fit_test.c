@@ -3,6 +3,7 @@
 
 #include <gsl/gsl_errno.h>
 
+#include "core/fit_residual.h"
 #include "tests/unit/core/fit_cases.h"
 
 static struct fit_case runs;
