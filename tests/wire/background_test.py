@@ -93,12 +93,12 @@ def progress_is_told_as_events_and_the_end_is_the_fit():
 
 @tap.test
 def what_progress_tells_never_goes_back_when_runs_are_held_out():
-    found = events(begin({**LONG, 'bootstrap': 600, 'starts': 90, 'holdout': {'fraction': 0.2}}))
+    found = events(begin({**LONG, 'bootstrap': 4000, 'starts': 90, 'holdout': {'fraction': 0.2}}))
     told, fit = [data for name, data in found[:-1]], found[-1][1]
     assert fit['status'] == 'finished' and fit['holdout']['points'] > 0
     for member in ('starts_done', 'draws_done'):
         assert [data[member] for data in told] == sorted(data[member] for data in told), told
-    assert {data['draws'] for data in told} == {600} and {data['starts'] for data in told} == {90}
+    assert {data['draws'] for data in told} == {4000} and {data['starts'] for data in told} == {90}
     best = [data['best_objective'] for data in told if data['best_objective'] is not None]
     assert best == sorted(best, reverse=True) and best[-1] > 0.99 * fit['objective'], (best, fit)
 
