@@ -1,11 +1,11 @@
 /* fit_search: the global optimum of a fit's objective, from many starts.
  *
  * Seeded starts of the law's box are screened by their variable projection value on a thinned
- * problem; the best descend there; the distinct ends are polished on all runs. Where runs lie far off
- * the best of them, all descend once more without those. The best point is then left by jumps of many
- * standard deviations in every direction at once, or to other values of some coordinates, polished
- * again, until several in a row bring nothing better (fit_jump.c). Of many runs the search sees some;
- * its best point is polished on all.
+ * problem; the best descend there; the distinct ends are polished on all runs. Where runs lie far
+ * off the best of them, all descend once more without those. The best point is then left by jumps
+ * of many standard deviations in every direction at once, or to other values of some coordinates,
+ * polished again, until several in a row bring nothing better (fit_jump.c). Of many runs the search
+ * sees some; its best point is polished on all.
  */
 #ifndef MOEPLAN_CORE_FIT_SEARCH_H
 #define MOEPLAN_CORE_FIT_SEARCH_H
