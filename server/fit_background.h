@@ -14,8 +14,8 @@ bool fit_background_wanted(const struct request *request);
 enum err_code fit_background_record(struct call *call, const struct fitting *fitting,
                                     struct fit_record *ret);
 
-/* Starts the fit that call asks for, decoded as fitting, whose record is stored. Where there is no memory for that the
- * record ends as failed. */
+/* Starts the fit that call asks for, decoded as fitting, whose record is stored. Where there is no
+ * memory for that the record ends as failed. */
 enum err_code fit_background_start(struct call *call, const struct fitting *fitting);
 
 #endif
