@@ -90,6 +90,8 @@ static double tokens_for_target(const struct plan_cell *cell, double target_loss
     size = plan_poly_at(&cell->size, d_model);
     for (size_t j = 0; j < slice->n_size_terms; j++)
         rest -= slice->m[j] * pow(size, slice->mu[j]);
+    if (!(rest > 0)) /* No tokens do; and pow would give NAN, which fmax passes over. */
+        return NAN;
     least = fmax(least, pow(rest / slice->n, 1 / slice->nu));
     return least <= most ? least : NAN;
 }

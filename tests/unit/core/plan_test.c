@@ -249,6 +249,29 @@ static void least_compute_is_dual_to_least_loss(void **state)
     }
 }
 
+/* The shape of another law: lines along which nothing proves one stationary point, so that the
+ * least is searched for over models of which many reach the target with no tokens at all. */
+static void least_compute_is_dual_for_another_laws_shape(void **state)
+{
+    static const char *const presets[] = {"fine-grained-e64-2024", "fine-grained-e16-2024"};
+
+    for (size_t p = 0; p < sizeof presets / sizeof presets[0]; p++) {
+        for (int round = 0; round < 8; round++) {
+            struct plan_question question = question_of(presets[p]);
+            struct plan_configuration best;
+
+            question.model.shape = *preset_find("joint-2025")->shape;
+            question.limits.compute_flops = 1e18 * pow(10, round);
+            best = *solve(*state, &question);
+            question.objective = PLAN_LEAST_COMPUTE;
+            question.target_loss = best.loss;
+            question.limits.compute_flops = INFINITY;
+            assert_near(solve(*state, &question)->train_flops, 1e18 * pow(10, round), 1e-9);
+            assert_near(solve(*state, &question)->loss, best.loss, 1e-9);
+        }
+    }
+}
+
 static void least_memory_is_dual_to_least_loss(void **state)
 {
     struct plan_question question = question_of("joint-granular-composed");
@@ -841,6 +864,7 @@ int main(void)
         cmocka_unit_test(closed_form_agrees_with_the_plan),
         cmocka_unit_test(closed_form_refuses_ill_signed_exponents),
         cmocka_unit_test(least_compute_is_dual_to_least_loss),
+        cmocka_unit_test(least_compute_is_dual_for_another_laws_shape),
         cmocka_unit_test(least_memory_is_dual_to_least_loss),
         cmocka_unit_test(the_least_loss_of_the_limits_is_a_target_in_reach),
         cmocka_unit_test(more_of_a_limit_never_raises_the_loss),
