@@ -256,6 +256,12 @@ static enum err_code set_draws(struct fit_result *result, const double *draws, s
     }
     result->draws = draws;
     result->n_draws = n;
+    if (n > 0 && (double)n * (1.0 - level) < 2.0 * (1.0 - DBL_EPSILON * (double)n))
+        fit_diagnose_add(result, "few_draws",
+                         "%zu draws are too few for intervals of %g %%: their ends are chance, and "
+                         "may leave out the fit itself. Ask for %.0f at least, for hundreds if the "
+                         "ends matter.",
+                         n, 100.0 * level, ceil(2.0 / (1.0 - level) - 1e-9));
     free(values);
     return ERR_OK;
 }

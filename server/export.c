@@ -69,7 +69,8 @@ static void write_hf(struct out *out, const struct architecture *a,
         out_number(out, "decoder_sparse_step", 1);
         out_array_begin(out, "mlp_only_layers");
         out_array_end(out);
-        out_bool(out, "norm_topk_prob", true);
+        /* One probability made to sum to 1 is 1: the router would learn nothing. */
+        out_bool(out, "norm_topk_prob", a->top_k > 1);
     }
     out_bool(out, "tie_word_embeddings", a->tied_embeddings);
     out_bool(out, "attention_bias", false);
@@ -110,6 +111,8 @@ static void write_megatron(struct out *out, const struct architecture *a,
         write_argument(out, "num-experts", a->experts);
         write_argument(out, "moe-ffn-hidden-size", a->expert_hidden);
         write_argument(out, "moe-router-topk", a->top_k);
+        if (!(a->top_k > 1))
+            out_printf(out, "--moe-router-pre-softmax\n"); /* the same; Megatron insists */
         write_argument(out, "moe-layer-freq", 1);
         out_printf(out, "--moe-grouped-gemm\n");
     }

@@ -82,7 +82,7 @@ static enum err_code fill_question(struct call *call, struct stage *stage)
     };
     fill_range(query->n_active_min, query->n_active_max, &model->range[LAW_N_ACTIVE], q->n_active);
     fill_range(query->tokens_min, query->tokens_max, &model->range[LAW_TOKENS], q->tokens);
-    if (!(q->n_active[0] < q->n_active[1]))
+    if (q->n_active[0] >= q->n_active[1]) /* not where a law of n_total leaves them to the runs */
         answer_fault(call, isnan(query->n_active_min) ? "n_active_max" : "n_active_min",
                      "leaves no sizes: give both ends, the lesser first");
     if (!(q->tokens[0] < q->tokens[1]))
@@ -92,6 +92,25 @@ static enum err_code fill_question(struct call *call, struct stage *stage)
         answer_fault(call, "experts", "at most 64 pairs of E and G");
     if (!(q->noise_log > 0))
         answer_fault(call, "noise", "is required: the fit does not know its own");
+    return call->err.code;
+}
+
+/* Sizes from the runs, where the law reads another variable and the fit has no range of them. */
+static enum err_code fill_sizes(struct call *call, struct stage *stage)
+{
+    const struct suggestion_query *query = &stage->query;
+    struct fit_range range = {INFINITY, 0};
+    double *sizes = stage->question.n_active;
+
+    for (size_t i = 0; i < stage->fitted.count; i++) {
+        range.min = fmin(range.min, stage->fitted.obs[i].n_active);
+        range.max = fmax(range.max, stage->fitted.obs[i].n_active);
+    }
+    if (isnan(sizes[0]) || isnan(sizes[1]))
+        fill_range(query->n_active_min, query->n_active_max, &range, sizes);
+    if (!(sizes[0] < sizes[1]))
+        answer_fault(call, isnan(query->n_active_min) ? "n_active_max" : "n_active_min",
+                     "leaves no sizes: give both ends, the lesser first");
     return call->err.code;
 }
 
@@ -111,6 +130,8 @@ static enum err_code read_fitted(struct call *call, struct stage *stage)
     code = fitted_read_options(call, fitted);
     if (code == ERR_OK)
         code = fitted_read_runs(call, fitted);
+    if (code == ERR_OK)
+        code = fill_sizes(call, stage);
     stage->question.options = &fitted->options;
     stage->question.made = fitted->obs;
     stage->question.n_made = fitted->count;

@@ -91,6 +91,8 @@ static const struct warning warnings[] = {
     {"composed", "presets, answers",
      "The law was composed of published ones; no paper published it",
      "Fit it to runs in which both experts and granularity vary"},
+    {"few_draws", "fits", "Too few draws for intervals of that level: their ends are chance",
+     "Fit with 2/(1 - level) draws at least, 20 for 90 %; with hundreds if the ends matter"},
     {"no_interval", "presets, answers, profiles",
      "Intervals are null: no draws, no published errors, or none that say how coefficients vary "
      "together",

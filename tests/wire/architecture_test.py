@@ -336,6 +336,17 @@ def megatron_arguments_say_the_same():
 
 
 @tap.test
+def a_router_of_one_expert_is_one_that_learns():
+    query = {'fit': 'joint-2025', 'compute': 1e22, 'experts': 8}
+    assert daemon.get('/v1/plan', query).json['optimum']['architecture']['top_k'] == 1
+    assert '--moe-router-pre-softmax\n' in exported(query, 'megatron').body.decode()
+    assert exported(query, 'hf').json['norm_topk_prob'] is False
+    several = {'fit': 'joint-granular-composed', 'compute': 1e22, 'granularity': 4, 'experts': 8}
+    assert '--moe-router-pre-softmax' not in exported(several, 'megatron').body.decode()
+    assert exported(several, 'hf').json['norm_topk_prob'] is True
+
+
+@tap.test
 def yaml_says_the_same():
     query = {'fit': 'joint-2025', 'compute': 1e22}
     built = daemon.get('/v1/plan', query).json['optimum']['architecture']

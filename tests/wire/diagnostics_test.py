@@ -342,6 +342,14 @@ def the_ends_of_the_doubles():
 
 
 @tap.test
+def draws_too_few_for_their_intervals():
+    runs = study(dense(60))
+    warned(fit(runs, bootstrap=19), 'few_draws')
+    again = fit(runs, bootstrap=20)
+    assert 'few_draws' not in codes(again)
+
+
+@tap.test
 def starts_that_disagree():
     """Losses that follow no law have many optima."""
     chance = random.Random(11)

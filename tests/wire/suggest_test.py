@@ -40,6 +40,16 @@ def runs_keep_to_budget_box_and_choices():
 
 
 @tap.test
+def laws_of_all_parameters_take_sizes_from_the_runs():
+    fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'sparsity'}).json
+    answer = daemon.post('/v1/suggest', {'fit': fit['id'], 'budget': 1e20, 'plan': {'compute': 1e22}})
+    assert answer.status == 200, answer
+    sizes = [row['n_active'] for row in daemon.get('/v1/experiments?study=marin-moe').json['items']]
+    assert all(min(sizes) * (1 - 1e-9) <= run['n_active'] <= 4 * max(sizes) * (1 + 1e-9)
+               for run in answer.json['runs'])
+
+
+@tap.test
 def the_target_is_the_plan():
     answer = suggest().json
     planned = daemon.post('/v1/plan', {'fit': FIT['id'], **PLAN, 'fields': 'optimum'}).json
