@@ -11,7 +11,7 @@ enum {
     STARTS_A_JUMP = 8,  /* one jump for so many starts */
     JUMPS_LEAST = 6,    /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
-    JUMPS_MOST = 16,    /* …but no more than so many times the least */
+    JUMPS_MOST = 16,    /* …but not for long: so many times the least */
     JUMPS_A_REDRAW = 4, /* the last of so many redraws; of two where a term is empty */
     MANY_RUNS = 300,    /* fewer have more optima, and cost less */
     MORE_FOR_FEW = 5,   /* times the jumps at most */
@@ -140,17 +140,24 @@ static bool lacks_a_term(const struct search *search)
     return false;
 }
 
-/* How many jumps without gain are enough. */
+/* How many jumps in a row without gain are enough of many runs. */
+static size_t least_jumps(const struct search *search)
+{
+    size_t starts = search->options->starts / STARTS_A_JUMP;
+
+    return starts > JUMPS_LEAST ? starts : JUMPS_LEAST;
+}
+
+/* And of these. */
 static size_t patience(const struct search *search)
 {
-    size_t starts = search->options->starts / STARTS_A_JUMP, n = search->problem->n;
-    size_t most = starts > JUMPS_LEAST ? starts : JUMPS_LEAST, times = 1;
+    size_t n = search->problem->n, times = 1;
 
     if (n < MANY_RUNS)
         times = MANY_RUNS / n < MORE_FOR_FEW ? MANY_RUNS / n : MORE_FOR_FEW;
     if (lacks_a_term(search))
         times *= 2;
-    return times * most;
+    return times * least_jumps(search);
 }
 
 enum err_code fit_jump_about(struct search *search, struct err *err)
@@ -170,7 +177,7 @@ enum err_code fit_jump_about(struct search *search, struct err *err)
         struct fit_polished got;
 
         if ((fruitless >= most && search->found->agreeing >= JUMPS_AGREEING) ||
-            k >= JUMPS_MOST * most)
+            k >= JUMPS_MOST * least_jumps(search) + most)
             break;
         memcpy(z, search->found->z, sizeof z);
         length = jump_least + (jump_most - jump_least) * rng_uniform(&rng);
