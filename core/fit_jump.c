@@ -171,7 +171,6 @@ enum err_code fit_jump_about(struct search *search, struct err *err)
     for (size_t k = 0; search->problem->p > 0; k++) {
         size_t most = patience(search);
         size_t turn = lacks_a_term(search) ? JUMPS_A_REDRAW / 2 : JUMPS_A_REDRAW;
-
         struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
         double z[LAW_MAX_COEFFICIENTS], length;
         struct fit_polished got;

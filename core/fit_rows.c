@@ -110,9 +110,9 @@ static bool fill_block(const struct fit_problem *problem, const struct fit_point
 
 /* Rows of a few runs from the ith on; inlined at constant numbers of runs and of lanes, so that
  * they stay in registers. Adds zeros to check, or NAN somewhere. */
-__attribute__((always_inline)) static inline void
-rows_at_once(const struct features *features, const double *const *value, const double *unit,
-             size_t i, size_t runs, size_t lanes, fit_lane *check, double *ret_rows)
+LANES_INLINE void rows_at_once(const struct features *features, const double *const *value,
+                               const double *unit, size_t i, size_t runs, size_t lanes,
+                               fit_lane *check, double *ret_rows)
 {
     fit_lane row[RUNS_AT_ONCE][FIT_STRIDE / FIT_LANE] = {{{0}}};
 
@@ -137,8 +137,8 @@ rows_at_once(const struct features *features, const double *const *value, const 
         }
 }
 
-__attribute__((always_inline)) static inline bool
-rows_of(const struct features *features, const struct block *block, size_t lanes, double *ret_rows)
+LANES_INLINE bool rows_of(const struct features *features, const struct block *block, size_t lanes,
+                          double *ret_rows)
 {
     const double *value[FEATURES_MAX];
     fit_lane check = {0};

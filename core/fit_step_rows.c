@@ -3,14 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-/* What clones call must be part of them; constant numbers of lanes stay in registers. */
-#define INLINE __attribute__((always_inline)) static inline
+#include "core/lanes.h"
 
 /* Adds rows [from, to) at residuals t: gradient, and of the Hessian the lanes that hold the lower
  * triangle. */
-INLINE void rows_added(const struct fit_step *step, const double *t, size_t from, size_t to,
-                       double delta, size_t lanes, double *restrict gradient,
-                       double (*restrict hessian)[FIT_STRIDE])
+LANES_INLINE void rows_added(const struct fit_step *step, const double *t, size_t from, size_t to,
+                             double delta, size_t lanes, double *restrict gradient,
+                             double (*restrict hessian)[FIT_STRIDE])
 {
     size_t p = step->p;
     fit_lane sum[FIT_STRIDE / FIT_LANE] = {{0}};
@@ -78,7 +77,8 @@ void fit_step_sums(const struct fit_step *step, const double *t, double *ret_gra
             ret_hessian->at[k][j] = ret_hessian->at[j][k];
 }
 
-INLINE void rows_along(const struct fit_step *step, const double *move, size_t lanes, double *ret)
+LANES_INLINE void rows_along(const struct fit_step *step, const double *move, size_t lanes,
+                             double *ret)
 {
     fit_lane by[FIT_STRIDE / FIT_LANE];
 
@@ -142,8 +142,8 @@ double fit_step_loss(const struct fit_step *step, const double *t)
 
 /* Adds one lane's w·v·h'(t − s·v) to a and its derivative by −s to b: without branches, as
  * residuals change sides at random. */
-INLINE void lane_slopes(const double *t_at, const double *v_at, const double *w_at, double s,
-                        double delta, fit_lane *a, fit_lane *b)
+LANES_INLINE void lane_slopes(const double *t_at, const double *v_at, const double *w_at, double s,
+                              double delta, fit_lane *a, fit_lane *b)
 {
     const fit_lane most = {delta, delta, delta, delta};
     fit_lane t, v, w, rest, wv;
@@ -193,7 +193,7 @@ double fit_step_slope(const struct fit_step *step, double s, double *ret_curvatu
     return slope;
 }
 
-INLINE void rows_squared(const struct fit_step *step, size_t lanes, double *ret)
+LANES_INLINE void rows_squared(const struct fit_step *step, size_t lanes, double *ret)
 {
     fit_lane sum[FIT_STRIDE / FIT_LANE] = {{0}};
 
