@@ -1,6 +1,7 @@
 #include "core/architecture.h"
 
 #include <math.h>
+#include <stddef.h>
 
 struct architecture_parts architecture_parts(const struct shape *shape,
                                              const struct architecture *architecture)
@@ -8,15 +9,18 @@ struct architecture_parts architecture_parts(const struct shape *shape,
     const struct architecture *a = architecture;
     double attention = 2 * a->d_model * a->head_dim * (a->heads + a->kv_heads);
     double expert = shape->ffn_matrices * a->d_model * a->expert_hidden;
+    double used = expert * (a->top_k + a->shared_experts);
+    double idle = expert * (a->experts - a->top_k);
+    double group = a->moe_layer_freq * (attention + used);
     double embedding = 0;
 
     if (shape->embeddings > 0)
         embedding = (a->tied_embeddings ? 1 : 2) * a->vocabulary * a->d_model;
     return (struct architecture_parts){
         .active = shape->active_embeddings ? embedding : 0,
-        .active_layer = attention + expert * (a->top_k + a->shared_experts),
+        .active_group = group,
         .total = embedding,
-        .total_layer = attention + expert * (a->experts + a->shared_experts),
+        .total_group = group + idle,
     };
 }
 
@@ -24,18 +28,24 @@ void architecture_count(const struct shape *shape, struct architecture *architec
 {
     struct architecture_parts parts = architecture_parts(shape, architecture);
 
-    architecture->n_active = architecture->layers * parts.active_layer + parts.active;
-    architecture->n_total = architecture->layers * parts.total_layer + parts.total;
+    double groups = architecture->layers / architecture->moe_layer_freq;
+
+    architecture->n_active = groups * parts.active_group + parts.active;
+    architecture->n_total = groups * parts.total_group + parts.total;
 }
 
-bool architecture_is_whole(double experts, double granularity)
+const char *architecture_fault(const struct shape *shape, double experts, double granularity)
 {
-    double routed = experts * granularity;
+    double all = experts * granularity;
 
-    if (experts == 1)
-        return granularity == 1;
-    return experts > 1 && granularity >= 1 && granularity == floor(granularity) &&
-           routed == floor(routed);
+    if (experts == 1 && granularity == 1)
+        return NULL;
+    if (!(experts > 1) || !(granularity >= 1) || granularity != floor(granularity) ||
+        all != floor(all))
+        return "E·G experts, G of them at work, are not whole numbers";
+    return granularity > shape->shared_experts
+               ? NULL
+               : "shared_experts leave none of the G experts at work for the router to choose";
 }
 
 double architecture_multiple(double width)
@@ -58,6 +68,8 @@ struct architecture architecture_make(const struct shape *shape, double d_model,
      */
     double group = fmax(1, round(1 / shape->kv_ratio));
     double kv_heads = fmax(1, round(d_model / (shape->head_dim * group)));
+    bool dense = experts == 1;
+    double shared = dense ? 0 : shape->shared_experts;
     struct architecture a = {
         .layers = layers,
         .d_model = d_model,
@@ -65,14 +77,21 @@ struct architecture architecture_make(const struct shape *shape, double d_model,
         .kv_heads = kv_heads,
         .head_dim = shape->head_dim,
         .expert_hidden = expert_hidden,
-        .experts = experts * granularity,
-        .top_k = granularity,
+        .experts = experts * granularity - shared,
+        .top_k = granularity - shared,
+        .shared_experts = shared,
+        .moe_layer_freq = dense ? 1 : shape->moe_layer_freq,
         .vocabulary = shape->vocabulary,
         .tied_embeddings = shape->embeddings == 1,
     };
 
     architecture_count(shape, &a);
     return a;
+}
+
+double architecture_dense_hidden(const struct architecture *architecture)
+{
+    return architecture->expert_hidden * (architecture->top_k + architecture->shared_experts);
 }
 
 double architecture_kv_elements(const struct architecture *architecture, double kv_tokens)
@@ -86,6 +105,6 @@ double architecture_flops_per_token(const struct architecture *architecture, boo
 
     if (routing && architecture->experts > 1)
         flops += SHAPE_ROUTING_FLOPS * architecture->d_model * architecture->experts *
-                 architecture->layers;
+                 (architecture->layers / architecture->moe_layer_freq);
     return flops;
 }

@@ -12,19 +12,22 @@
 
 struct architecture {
     double layers, d_model, heads, kv_heads, head_dim, expert_hidden;
-    double experts; /* routed experts in a layer, E·G; 1 when dense */
-    double top_k;   /* routed experts a token goes to, G; 1 when dense */
-    double shared_experts;
+    double experts;        /* routed, in a layer that has experts: E·G − shared; 1 when dense */
+    double top_k;          /* of them, those a token goes to: G − shared; 1 when dense */
+    double shared_experts; /* those every token goes to, each as wide; 0 when dense */
+    double moe_layer_freq; /* one layer in so many has experts, the others a feed-forward as wide as
+                              what works on a token: (top_k + shared)·expert_hidden; 1 when dense */
     double vocabulary;
     bool tied_embeddings;
     double n_active, n_total; /* the shape's counting convention, from the integers above */
     double tokens, loss;      /* re-evaluated at these counts */
 };
 
-/* What architecture_count adds up: parameters outside the layers, and of each layer. */
+/* What architecture_count adds up: parameters outside the layers, and of each group of
+ * moe_layer_freq layers, one of which has experts. */
 struct architecture_parts {
-    double active, active_layer;
-    double total, total_layer;
+    double active, active_group;
+    double total, total_group;
 };
 struct architecture_parts architecture_parts(const struct shape *shape,
                                              const struct architecture *architecture);
@@ -32,8 +35,9 @@ struct architecture_parts architecture_parts(const struct shape *shape,
 /* n_active and n_total of the integers, as the shape counts (router neglected, like the laws). */
 void architecture_count(const struct shape *shape, struct architecture *architecture);
 
-/* Whether E·G experts of which G are chosen can be built: both whole, and G = 1 where E = 1. */
-bool architecture_is_whole(double experts, double granularity);
+/* NULL where E·G experts, G of them at work, can be built: both whole, G = 1 where E = 1, and one
+ * of the G at least left for the router to choose. Else why not. */
+const char *architecture_fault(const struct shape *shape, double experts, double granularity);
 
 /* The multiple that matrix hardware likes for a width: 256 from 8192 up, 128 from 4096, 64 below,
  * where the rounding is at most a few percent; 8 (16 bytes of bf16) for experts narrower than 256.
@@ -43,16 +47,20 @@ double architecture_multiple(double width);
 /* The expert width nearest to the shape's ffn_ratio·d_model/G that is such a multiple. */
 double architecture_expert_hidden(const struct shape *shape, double d_model, double granularity);
 
-/* The integers for whole d_model, layers, expert_hidden, E·G and G: heads of shape.head_dim in
- * groups of the whole number nearest 1/kv_ratio, each with one head for keys and values, no shared
- * experts; counted. tokens and loss are left 0. */
+/* The integers for whole d_model, layers (of whole groups), expert_hidden, E·G and G: heads of
+ * shape.head_dim in groups of the whole number nearest 1/kv_ratio, each with one head for keys and
+ * values; counted. tokens and loss are left 0. */
 struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
                                       double expert_hidden, double experts, double granularity);
+
+/* The hidden size of layers without experts. */
+double architecture_dense_hidden(const struct architecture *architecture);
 
 /* Elements of the KV cache for that many cached tokens. */
 double architecture_kv_elements(const struct architecture *architecture, double kv_tokens);
 
-/* Training FLOPs of one token: 6·n_active and, with a router, 14·d_model·experts a layer. */
+/* Training FLOPs of one token: 6·n_active and, with a router, 14·d_model·experts of each layer that
+ * has it. */
 double architecture_flops_per_token(const struct architecture *architecture, bool routing);
 
 #endif

@@ -24,12 +24,14 @@ enum { MULTIPLE = 64, MULTIPLE_FINE = 8, WIDTHS_MAX = 64 };
 /* No layer is wider: 3e21 parameters and more. */
 static const double d_model_max = 1 << 24;
 
-/* Integers but the number of layers, in which everything countable is linear. */
+/* Integers but the number of layers. They come in groups, one layer of each with experts;
+ * everything countable is linear in the groups. */
 struct frame {
     double d_model, expert_hidden;
+    double group; /* layers */
     struct architecture_parts count;
-    double cache_layer;  /* elements of the KV cache */
-    double router_layer; /* training FLOPs of a token beyond 6·n_active */
+    double cache_group;  /* elements of the KV cache */
+    double router_group; /* training FLOPs of a token beyond 6·n_active */
 };
 
 struct build {
@@ -49,15 +51,17 @@ static struct frame frame_make(const struct build *build, double d_model, double
 {
     const struct plan_cell *cell = build->cell;
     const struct shape *shape = &build->model->shape;
+    double group = cell->experts > 1 ? shape->moe_layer_freq : 1;
     struct architecture one =
-        architecture_make(shape, d_model, 1, expert_hidden, cell->experts, cell->granularity);
+        architecture_make(shape, d_model, group, expert_hidden, cell->experts, cell->granularity);
 
     return (struct frame){
         .d_model = d_model,
         .expert_hidden = expert_hidden,
+        .group = group,
         .count = architecture_parts(shape, &one),
-        .cache_layer = architecture_kv_elements(&one, build->question->limits.kv_tokens),
-        .router_layer = architecture_flops_per_token(&one, build->model->law->routing_flops) -
+        .cache_group = architecture_kv_elements(&one, build->question->limits.kv_tokens),
+        .router_group = architecture_flops_per_token(&one, build->model->law->routing_flops) -
                         architecture_flops_per_token(&one, false),
     };
 }
@@ -105,17 +109,18 @@ static double tokens_of(const struct build *build, double n_active, double size,
     return tokens < INFINITY ? tokens : NAN;
 }
 
-static void try_layers(struct build *build, const struct frame *frame, double layers)
+static void try_groups(struct build *build, const struct frame *frame, double groups)
 {
     const struct plan_limits *limits = &build->question->limits;
     enum plan_objective objective = build->question->objective;
     const struct architecture_parts *count = &frame->count;
+    double layers = groups * frame->group;
     double ratio = layers / shape_layers(&build->model->shape, frame->d_model);
-    double n_active = count->active + layers * count->active_layer;
-    double n_total = count->total + layers * count->total_layer;
+    double n_active = count->active + groups * count->active_group;
+    double n_total = count->total + groups * count->total_group;
     double size = build->model->law->size_variable == LAW_N_TOTAL ? n_total : n_active;
-    double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n_active + layers * frame->router_layer;
-    double served = (n_total + layers * frame->cache_layer) * limits->bytes_per_param;
+    double per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n_active + groups * frame->router_group;
+    double served = (n_total + groups * frame->cache_group) * limits->bytes_per_param;
     double depth, tokens, loss, cost, penalty;
 
     if (build->unbeaten && (ratio > build->depth_most || ratio * build->depth_most < 1))
@@ -154,24 +159,24 @@ static double try_frame(struct build *build, double d_model, double expert_hidde
     const struct plan_limits *limits = &build->question->limits;
     struct frame frame = frame_make(build, d_model, expert_hidden);
     bool by_total = build->model->law->size_variable == LAW_N_TOTAL;
-    double shape_depth = shape_layers(&build->model->shape, d_model);
-    double low = fmax(1, ceil(shape_depth / depth_factor)), high = shape_depth * depth_factor;
-    double layers = floor((build->size - (by_total ? frame.count.total : frame.count.active)) /
-                          (by_total ? frame.count.total_layer : frame.count.active_layer));
+    double shape_groups = shape_layers(&build->model->shape, d_model) / frame.group;
+    double low = fmax(1, ceil(shape_groups / depth_factor)), high = shape_groups * depth_factor;
+    double groups = floor((build->size - (by_total ? frame.count.total : frame.count.active)) /
+                          (by_total ? frame.count.total_group : frame.count.active_group));
 
-    high = fmin(high, (limits->max_n_active - frame.count.active) / frame.count.active_layer);
+    high = fmin(high, (limits->max_n_active - frame.count.active) / frame.count.active_group);
     high = fmin(high, (limits->memory_bytes / limits->bytes_per_param - frame.count.total) /
-                          (frame.count.total_layer + frame.cache_layer));
+                          (frame.count.total_group + frame.cache_group));
     high = fmin(high,
                 (limits->train_memory_bytes / limits->train_bytes_per_param - frame.count.total) /
-                    frame.count.total_layer);
+                    frame.count.total_group);
     high = floor(high);
-    layers = fmax(low, fmin(high, layers));
-    if (layers <= high)
-        try_layers(build, &frame, layers);
-    if (layers + 1 <= high)
-        try_layers(build, &frame, layers + 1);
-    return layers;
+    groups = fmax(low, fmin(high, groups));
+    if (groups <= high)
+        try_groups(build, &frame, groups);
+    if (groups + 1 <= high)
+        try_groups(build, &frame, groups + 1);
+    return groups * frame.group;
 }
 
 /* Whether widths beyond this one, further from the goal, may still win, when try_frame had `layers`
@@ -254,13 +259,13 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         .unbeaten = is_unbeaten(question, model, cell, c->binding),
     };
 
-    build.ordered =
-        build.unbeaten && model->shape.kv_ratio == 1 && fmod(MULTIPLE, model->shape.head_dim) == 0;
+    build.ordered = build.unbeaten && model->shape.kv_ratio == 1 &&
+                    model->shape.moe_layer_freq == 1 && fmod(MULTIPLE, model->shape.head_dim) == 0;
     configuration->has_architecture = false;
-    if (!architecture_is_whole(cell->experts, cell->granularity)) {
-        configuration->no_architecture = "E·G experts, G of them chosen, are not whole numbers";
+    configuration->no_architecture =
+        architecture_fault(&model->shape, cell->experts, cell->granularity);
+    if (configuration->no_architecture != NULL)
         return;
-    }
     if (c->d_model > d_model_max) {
         configuration->no_architecture = "the optimum is wider than any layer";
         return;

@@ -199,14 +199,15 @@ static void init_polys(struct plan_cell *cell, const struct plan_model *model, b
     };
     cell->total = (struct plan_poly){
         .c1 = embedding,
-        .c3 = (shape->attention + ffn * cell->experts) * per_layer,
+        .c3 = (shape->attention + ffn * shape_expansion(shape, cell->experts)) * per_layer,
     };
     cell->size = model->law->size_variable == LAW_N_TOTAL ? cell->total : cell->active;
     cell->served = plan_poly_scale(cell->total, limits->bytes_per_param);
     cell->served.c2 = 2 * shape->kv_ratio * limits->kv_tokens * per_layer * limits->bytes_per_param;
     cell->flops = plan_poly_scale(cell->active, SHAPE_TRAIN_FLOPS_PER_PARAM);
     if (routing)
-        cell->flops.c2 = SHAPE_ROUTING_FLOPS * cell->experts * cell->granularity * per_layer;
+        cell->flops.c2 =
+            SHAPE_ROUTING_FLOPS * shape_routed(shape, cell->experts, cell->granularity) * per_layer;
 }
 
 /* The interval of d_model that limits other than compute and loss allow. */

@@ -15,6 +15,7 @@ const struct shape shape_joint = {
     .d_per_layer = 64,
     .head_dim = 64,
     .kv_ratio = 1,
+    .moe_layer_freq = 1,
 };
 
 const struct shape shape_fine_grained = {
@@ -28,6 +29,7 @@ const struct shape shape_fine_grained = {
     .d_per_layer = 64,
     .head_dim = 64,
     .kv_ratio = 1,
+    .moe_layer_freq = 1,
 };
 
 const struct shape *shape_find(const char *name)
@@ -63,13 +65,23 @@ static double layers_cubic(const struct shape *shape, double experts)
 {
     double ffn = shape->ffn_matrices * shape->ffn_ratio;
 
-    return (shape->attention + ffn * experts) / shape->d_per_layer;
+    return (shape->attention + ffn * shape_expansion(shape, experts)) / shape->d_per_layer;
 }
 
 /* Keys and values of every layer: quadratic in d. */
 static double kv_quadratic(const struct shape *shape, double kv_tokens)
 {
     return 2 * shape->kv_ratio * kv_tokens / shape->d_per_layer;
+}
+
+double shape_expansion(const struct shape *shape, double experts)
+{
+    return 1 + (experts - 1) / shape->moe_layer_freq;
+}
+
+double shape_routed(const struct shape *shape, double experts, double granularity)
+{
+    return fmax(0, experts * granularity - shape->shared_experts) / shape->moe_layer_freq;
 }
 
 double shape_layers(const struct shape *shape, double d_model)
@@ -98,8 +110,8 @@ double shape_flops_per_token(const struct shape *shape, double d_model, double e
     double flops = SHAPE_TRAIN_FLOPS_PER_PARAM * shape_n_active(shape, d_model);
 
     if (routing && experts > 1)
-        flops +=
-            SHAPE_ROUTING_FLOPS * d_model * experts * granularity * shape_layers(shape, d_model);
+        flops += SHAPE_ROUTING_FLOPS * d_model * shape_routed(shape, experts, granularity) *
+                 shape_layers(shape, d_model);
     return flops;
 }
 

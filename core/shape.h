@@ -3,12 +3,16 @@
  * A shape is a family of transformers with one free size, d_model (continuous here):
  *     layers  = d / d_per_layer
  *     N_act   = [emb·V·d] + (attention + ffn)·layers·d²
- *     N_total =  emb·V·d  + (attention + ffn·E)·layers·d²
+ *     N_total =  emb·V·d  + (attention + ffn·E')·layers·d²,   E' = 1 + (E − 1)/moe_layer_freq
  *     KV cache = 2·kv_ratio·T·layers·d elements for T cached tokens
- *     training FLOPs per token = 6·N_act + routing: 14·d·E·G·layers   (E > 1, laws with G only)
- * J (arXiv 2502.05172 App. A): attention 4, ffn 9 (SwiGLU, hidden 3d), emb 2, V 50257.
- * K (arXiv 2402.07871): attention 4, ffn 8 (two matrices, hidden 4d), no embedding counted.
- * Pure values, no allocation; every function is strictly increasing in d_model.
+ *     training FLOPs per token = 6·N_act + routing: 14·d·routed·layers   (E > 1, laws with G only),
+ *         routed = (E·G − shared_experts)/moe_layer_freq
+ * E' and routed are means over the layers: one in moe_layer_freq of them has E·G experts, the
+ * others a feed-forward as wide as the G of those that work on a token. Of these G, shared_experts
+ * work on every token and are not routed; parameters are the same with and without. J (arXiv
+ * 2502.05172 App. A): attention 4, ffn 9 (SwiGLU, hidden 3d), emb 2, V 50257. K (arXiv 2402.07871):
+ * attention 4, ffn 8 (two matrices, hidden 4d), no embedding counted. Pure values, no allocation;
+ * every function is strictly increasing in d_model.
  */
 #ifndef MOEPLAN_CORE_SHAPE_H
 #define MOEPLAN_CORE_SHAPE_H
@@ -26,6 +30,8 @@ struct shape {
     double d_per_layer;     /* d_model / layers: 64 */
     double head_dim;        /* 64 */
     double kv_ratio;        /* KV heads / heads: 1 */
+    double shared_experts;  /* of a layer's experts, those no router chooses: 0 */
+    double moe_layer_freq;  /* layers to one that has experts, >= 1: 1 */
 };
 
 enum {
@@ -41,6 +47,11 @@ const struct shape *shape_find(const char *name);
 
 /* The shape of a non_embedding study: drops the embedding from N_act, keeps it in N_total. */
 struct shape shape_non_embedding(const struct shape *shape);
+
+/* Means over the layers, per layer: E', the parameters of the feed-forward over those at work; and
+ * the experts a router chooses from (none where all are shared). */
+double shape_expansion(const struct shape *shape, double experts);
+double shape_routed(const struct shape *shape, double experts, double granularity);
 
 double shape_layers(const struct shape *shape, double d_model);
 double shape_n_active(const struct shape *shape, double d_model);

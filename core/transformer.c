@@ -161,11 +161,11 @@ struct transformer transformer_from_architecture(const struct architecture *arch
         .kv_heads = a->kv_heads,
         .head_dim = a->head_dim,
         .tied_embeddings = a->tied_embeddings,
-        .dense_hidden = dense ? a->expert_hidden * (1 + a->shared_experts) : 0,
+        .dense_hidden = dense || a->moe_layer_freq > 1 ? architecture_dense_hidden(a) : 0,
         .experts = dense ? 0 : a->experts,
         .top_k = dense ? 0 : a->top_k,
         .expert_hidden = dense ? 0 : a->expert_hidden,
         .shared_hidden = dense ? 0 : a->expert_hidden * a->shared_experts,
-        .moe_layers = dense ? 0 : a->layers,
+        .moe_layers = dense ? 0 : a->layers / a->moe_layer_freq,
     };
 }

@@ -73,9 +73,10 @@ const char *transformer_check(const struct transformer *transformer);
 struct transformer_count transformer_count(const struct transformer *transformer,
                                            const struct transformer_convention *convention);
 
-/* The configuration an architecture is exported as: a dense one where it has one expert, every
- * layer with experts otherwise. SwiGLU, so ffn_matrices of its shape must be 3. Beyond the
- * parameters the architecture counts it has norms and a router, which transformer_count shows. */
+/* The configuration an architecture is exported as: a dense one where it has one expert, experts
+ * in one layer of moe_layer_freq otherwise. SwiGLU, so ffn_matrices of its shape must be 3. Beyond
+ * the parameters the architecture counts it has norms and a router, which transformer_count shows.
+ */
 struct transformer transformer_from_architecture(const struct architecture *architecture);
 
 #endif

@@ -15,7 +15,7 @@ struct keys {
     double decoder_sparse_step, moe_layer_freq, first_k_dense_replace;
     double q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
     double num_nextn_predict_layers;
-    bool tie_word_embeddings, attention_bias, mlp_bias, lm_head_bias, use_qk_norm;
+    bool tie_word_embeddings, attention_bias, qkv_bias, mlp_bias, lm_head_bias, use_qk_norm;
     const char *topk_method;
     const struct json *mlp_only_layers; /* checked: an array of whole numbers; NULL without */
 };
@@ -67,6 +67,7 @@ static const struct field keys_fields[] = {
     KEY(num_nextn_predict_layers),
     FLAG(tie_word_embeddings),
     FLAG(attention_bias),
+    FLAG(qkv_bias),
     FLAG(mlp_bias),
     FLAG(lm_head_bias),
     FLAG(use_qk_norm),
@@ -220,7 +221,8 @@ static void read_attention(const struct reading *reading, const struct config_st
     t->heads = k->num_attention_heads;
     t->kv_heads = or_else(k->num_key_value_heads, t->heads);
     t->head_dim = or_else(k->head_dim, t->d_model / t->heads);
-    t->qkv_bias = style->bias == BIAS_QKV_ALWAYS || (by_key && k->attention_bias);
+    t->qkv_bias = style->bias == BIAS_QKV_ALWAYS || (by_key && k->attention_bias) ||
+                  (style->bias == BIAS_QKV_UNLESS && k->qkv_bias);
     t->output_bias = style->bias == BIAS_ALL && k->attention_bias;
     t->sinks = style->sinks;
     t->qk_norm =
@@ -254,6 +256,7 @@ static enum err_code read_keys(const struct json *root, const struct reading *re
     struct field_presence presence;
 
     memset(ret, 0, sizeof *ret);
+    ret->qkv_bias = true;
     for (size_t i = 0; i < KEYS_FIELDS; i++)
         if (keys_fields[i].kind == FIELD_COUNT)
             *(double *)(void *)((char *)ret + keys_fields[i].offset) = NAN;

@@ -17,7 +17,7 @@ static const struct config_style styles[] = {
      .norm_bias = true},
     {"gpt_oss", "GptOssForCausalLM", NUM_LOCAL_EXPERTS, .wide_experts = true, .bias = BIAS_ALL,
      .sinks = true, .router_bias = true, .expert_bias = true},
-    {"qwen2_moe", "Qwen2MoeForCausalLM", NUM_EXPERTS, .bias = BIAS_QKV_ALWAYS, .shared_gate = true},
+    {"qwen2_moe", "Qwen2MoeForCausalLM", NUM_EXPERTS, .bias = BIAS_QKV_UNLESS, .shared_gate = true},
     {"qwen3_moe", "Qwen3MoeForCausalLM", NUM_EXPERTS, .bias = BIAS_ALL,
      .qk_norm = TRANSFORMER_QK_NORM_HEAD},
     {"olmoe", "OlmoeForCausalLM", NUM_EXPERTS, .wide_experts = true, .bias = BIAS_ALL,

@@ -16,6 +16,7 @@ enum config_bias {
     BIAS_QKV,        /* where attention_bias says so: queries, keys, values */
     BIAS_ALL,        /* and the output */
     BIAS_QKV_ALWAYS, /* whatever attention_bias says */
+    BIAS_QKV_UNLESS, /* qkv_bias says otherwise */
 };
 
 struct config_style {

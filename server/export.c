@@ -44,34 +44,47 @@ enum err_code export_choose(struct call *call, int given, enum export_format *re
                    "this is answered as application/json, " EXPORT_TYPES);
 }
 
-/* Qwen3-MoE's names where there are experts, Llama's where there are none. */
+/* Qwen's, where the last layer of each moe_layer_freq has experts. */
+static void write_hf_experts(struct out *out, const struct architecture *a)
+{
+    out_number(out, "moe_intermediate_size", a->expert_hidden);
+    out_number(out, "num_experts", a->experts);
+    out_number(out, "num_experts_per_tok", a->top_k);
+    out_number(out, "decoder_sparse_step", a->moe_layer_freq);
+    out_array_begin(out, "mlp_only_layers");
+    out_array_end(out);
+    /* One probability made to sum to 1 is 1: the router would learn nothing. */
+    out_bool(out, "norm_topk_prob", a->top_k > 1);
+    if (a->shared_experts > 0) {
+        out_number(out, "shared_expert_intermediate_size", a->shared_experts * a->expert_hidden);
+        out_bool(out, "qkv_bias", false);
+    }
+}
+
+/* Qwen3-MoE's names where there are experts, Qwen2-MoE's where some of them are shared, Llama's
+ * where there are none. */
 static void write_hf(struct out *out, const struct architecture *a,
                      const struct question_query *query)
 {
-    bool dense = a->experts <= 1;
+    bool dense = a->experts <= 1, shared = a->shared_experts > 0;
 
     out_object_begin(out, NULL);
     out_array_begin(out, "architectures");
-    out_text(out, NULL, dense ? "LlamaForCausalLM" : "Qwen3MoeForCausalLM");
+    out_text(out, NULL,
+             dense    ? "LlamaForCausalLM"
+             : shared ? "Qwen2MoeForCausalLM"
+                      : "Qwen3MoeForCausalLM");
     out_array_end(out);
-    out_text(out, "model_type", dense ? "llama" : "qwen3_moe");
+    out_text(out, "model_type", dense ? "llama" : shared ? "qwen2_moe" : "qwen3_moe");
     out_number(out, "vocab_size", a->vocabulary);
     out_number(out, "hidden_size", a->d_model);
     out_number(out, "num_hidden_layers", a->layers);
     out_number(out, "num_attention_heads", a->heads);
     out_number(out, "num_key_value_heads", a->kv_heads);
     out_number(out, "head_dim", a->head_dim);
-    out_number(out, "intermediate_size", a->expert_hidden * (dense ? 1 : a->top_k));
-    if (!dense) {
-        out_number(out, "moe_intermediate_size", a->expert_hidden);
-        out_number(out, "num_experts", a->experts);
-        out_number(out, "num_experts_per_tok", a->top_k);
-        out_number(out, "decoder_sparse_step", 1);
-        out_array_begin(out, "mlp_only_layers");
-        out_array_end(out);
-        /* One probability made to sum to 1 is 1: the router would learn nothing. */
-        out_bool(out, "norm_topk_prob", a->top_k > 1);
-    }
+    out_number(out, "intermediate_size", architecture_dense_hidden(a));
+    if (!dense)
+        write_hf_experts(out, a);
     out_bool(out, "tie_word_embeddings", a->tied_embeddings);
     out_bool(out, "attention_bias", false);
     out_text(out, "hidden_act", "silu");
@@ -87,14 +100,27 @@ static void write_argument(struct out *out, const char *name, double value)
     out_printf(out, "--%s %.17g\n", name, value);
 }
 
+/* Megatron's first layer of each moe_layer_freq has experts. */
+static void write_megatron_experts(struct out *out, const struct architecture *a)
+{
+    write_argument(out, "num-experts", a->experts);
+    write_argument(out, "moe-ffn-hidden-size", a->expert_hidden);
+    write_argument(out, "moe-router-topk", a->top_k);
+    if (!(a->top_k > 1))
+        out_printf(out, "--moe-router-pre-softmax\n"); /* the same; Megatron insists */
+    if (a->shared_experts > 0)
+        write_argument(out, "moe-shared-expert-intermediate-size",
+                       a->shared_experts * a->expert_hidden);
+    write_argument(out, "moe-layer-freq", a->moe_layer_freq);
+    out_printf(out, "--moe-grouped-gemm\n");
+}
+
 static void write_megatron(struct out *out, const struct architecture *a,
                            const struct question_query *query, const struct shape *shape)
 {
-    bool dense = a->experts <= 1;
-
     write_argument(out, "num-layers", a->layers);
     write_argument(out, "hidden-size", a->d_model);
-    write_argument(out, "ffn-hidden-size", a->expert_hidden);
+    write_argument(out, "ffn-hidden-size", architecture_dense_hidden(a));
     write_argument(out, "num-attention-heads", a->heads);
     if (a->kv_heads < a->heads) {
         out_printf(out, "--group-query-attention\n");
@@ -107,15 +133,8 @@ static void write_megatron(struct out *out, const struct architecture *a,
         out_printf(out, "--untie-embeddings-and-output-weights\n");
     out_printf(out, "--disable-bias-linear\n--normalization RMSNorm\n"
                     "--position-embedding-type rope\n--bf16\n");
-    if (!dense) {
-        write_argument(out, "num-experts", a->experts);
-        write_argument(out, "moe-ffn-hidden-size", a->expert_hidden);
-        write_argument(out, "moe-router-topk", a->top_k);
-        if (!(a->top_k > 1))
-            out_printf(out, "--moe-router-pre-softmax\n"); /* the same; Megatron insists */
-        write_argument(out, "moe-layer-freq", 1);
-        out_printf(out, "--moe-grouped-gemm\n");
-    }
+    if (a->experts > 1)
+        write_megatron_experts(out, a);
     if (a->vocabulary > 0) {
         write_argument(out, "vocab-size", a->vocabulary);
         write_argument(out, "make-vocab-size-divisible-by", 1);
@@ -143,6 +162,8 @@ static void write_yaml(struct out *out, const struct architecture *a,
         {"experts", a->experts},
         {"top_k", a->top_k},
         {"shared_experts", a->shared_experts},
+        {"moe_layer_freq", a->moe_layer_freq},
+        {"dense_hidden", architecture_dense_hidden(a)},
         {"vocabulary", a->vocabulary},
         {"n_active", a->n_active},
         {"n_total", a->n_total},

@@ -1,6 +1,7 @@
 #include "server/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/answer.h"
@@ -95,6 +96,21 @@ const char *model_no_interval(const struct preset *preset)
                : "intervals are null: the coefficients were published without errors";
 }
 
+/* Of a shape that has experts in some layers only. */
+static void warn_frequency(struct out *out, const struct plan_model *model)
+{
+    char detail[200];
+
+    if (!(model->shape.moe_layer_freq > 1) ||
+        (!law_reads(model->law, LAW_EXPERTS) && model->law->size_variable != LAW_N_TOTAL))
+        return;
+    snprintf(detail, sizeof detail,
+             "the shape has experts in one layer of %.6g, law '%s' was measured with experts in "
+             "all: counts and memory are the shape's, the loss may be too low",
+             model->shape.moe_layer_freq, model->law->name);
+    model_write_warning(out, "experts_in_some_layers", detail);
+}
+
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
 {
     const struct fit_notes *notes = choice->notes;
@@ -109,6 +125,7 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
         out_raw(out, NULL, notes->averages.text, notes->averages.length);
     if (notes != NULL && notes->shape.text != NULL && uses_shape)
         out_raw(out, NULL, notes->shape.text, notes->shape.length);
+    warn_frequency(out, &choice->model);
     if (choice->model.n_draws == 0)
         model_write_warning(out, "no_interval", model_no_interval(choice->preset));
 }

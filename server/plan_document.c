@@ -9,11 +9,17 @@
 #define TOKENS_PER_TRILLION 1e12
 
 static const struct out_member architecture_sizes[] = {
-    OUT_MEMBER(struct architecture, layers),         OUT_MEMBER(struct architecture, d_model),
-    OUT_MEMBER(struct architecture, heads),          OUT_MEMBER(struct architecture, kv_heads),
-    OUT_MEMBER(struct architecture, head_dim),       OUT_MEMBER(struct architecture, expert_hidden),
-    OUT_MEMBER(struct architecture, experts),        OUT_MEMBER(struct architecture, top_k),
-    OUT_MEMBER(struct architecture, shared_experts), OUT_MEMBER(struct architecture, vocabulary),
+    OUT_MEMBER(struct architecture, layers),
+    OUT_MEMBER(struct architecture, d_model),
+    OUT_MEMBER(struct architecture, heads),
+    OUT_MEMBER(struct architecture, kv_heads),
+    OUT_MEMBER(struct architecture, head_dim),
+    OUT_MEMBER(struct architecture, expert_hidden),
+    OUT_MEMBER(struct architecture, experts),
+    OUT_MEMBER(struct architecture, top_k),
+    OUT_MEMBER(struct architecture, shared_experts),
+    OUT_MEMBER(struct architecture, moe_layer_freq),
+    OUT_MEMBER(struct architecture, vocabulary),
 };
 
 static const struct out_member architecture_counts[] = {

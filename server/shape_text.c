@@ -23,6 +23,10 @@ static const struct setting {
      "ffn_ratio must be from 0.1 to 100"},
     {"d_per_layer", offsetof(struct shape, d_per_layer), 8, 1024, false,
      "d_per_layer must be from 8 to 1024"},
+    {"shared_experts", offsetof(struct shape, shared_experts), 0, 64, true,
+     "shared_experts must be a whole number from 0 to 64"},
+    {"moe_layer_freq", offsetof(struct shape, moe_layer_freq), 1, 64, true,
+     "moe_layer_freq must be a whole number from 1 to 64"},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0], TIED = SETTINGS };
 
@@ -41,7 +45,8 @@ static const char *read_setting(const char *text, size_t length, struct shape *s
            (strlen(settings[k].name) != name || memcmp(settings[k].name, text, name) != 0))
         k++;
     if (k == TIED && (name != strlen("tied") || memcmp(text, "tied", name) != 0))
-        return "settings are vocabulary, tied, kv_ratio, head_dim, ffn_ratio and d_per_layer";
+        return "settings are vocabulary, tied, kv_ratio, head_dim, ffn_ratio, d_per_layer, "
+               "shared_experts and moe_layer_freq";
     if (*seen & 1U << k)
         return "has a setting twice";
     *seen |= 1U << k;

@@ -112,6 +112,10 @@ static const struct warning warnings[] = {
     {"ill_signed", "plans",
      "By these coefficients more parameters or tokens do not lower the loss somewhere",
      "Mistrust the plan; look at the fit's warnings"},
+    {"experts_in_some_layers", "answers",
+     "The shape has experts in one layer of moe_layer_freq; the law was measured with experts in "
+     "all of them, and its E is that of a layer that has experts",
+     "Trust the counts and the memory; fit the law to runs of that shape before trusting the loss"},
     {"not_read", "predictions, plans",
      "A value was given that the law does not read: it changed nothing",
      "Leave it out, or choose a law that reads it"},

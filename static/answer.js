@@ -127,7 +127,8 @@ export function architecture(plan) {
       (built.kv_heads !== built.heads ? `, ${text.integer(built.kv_heads)} for keys and values` : '')],
     [moe ? 'expert hidden size' : 'feed-forward hidden size', text.integer(built.expert_hidden)],
     ...(moe ? [['experts', `${text.integer(built.experts)}, ${text.integer(built.top_k)} active` +
-      (built.shared_experts ? `, ${text.integer(built.shared_experts)} shared` : '')]] : []),
+      (built.shared_experts ? `, ${text.integer(built.shared_experts)} shared` : '') +
+      (built.moe_layer_freq > 1 ? `, in one layer of ${text.integer(built.moe_layer_freq)}` : '')]] : []),
     ['vocabulary', `${text.integer(built.vocabulary)}${built.tied_embeddings ? ', tied' : ''}`],
     ['parameters', `${text.count(built.n_active)} active, ${text.count(built.n_total)} in all`],
     ['tokens', text.count(built.tokens)],

@@ -233,6 +233,7 @@ def biases_follow_the_keys():
     assert more(mla, attention_bias=True) == 61 * (1536 + 512 + 64 + 7168)
     assert more(BY_NAME['Mistral-7B'], attention_bias=True) == 0  # it has no such key
     assert more(BY_NAME['Qwen2.5-7B'], attention_bias=True) == 0  # always of queries, keys, values
+    assert more(BY_NAME['Qwen1.5-MoE-A2.7B'], qkv_bias=False) == -24 * 3 * 2048
     assert more({k: v for k, v in mla.items() if k != 'topk_method'}) == 0
     assert more(mla, topk_method='greedy') == -58 * 256
 
@@ -311,11 +312,72 @@ def a_shape_may_be_set():
         assert abs(built['kv_heads'] / built['heads'] - kv) <= 0.5 * kv
         back = count(exported(query).json, count='laws').json
         assert (back['n_total'], back['n_active']) == (built['n_total'], built['n_active']), query
-    for shape in ('square', 'joint,', 'joint,kv_ratio=2', 'joint,experts=3'):
+    for shape in ('square', 'joint,', 'joint,kv_ratio=2', 'joint,experts=3',
+                  'joint,shared_experts=-1', 'joint,moe_layer_freq=0'):
         assert faults(daemon.get('/v1/plan', {'compute': 1e21, 'shape': shape})) == ['shape']
     posted = daemon.post('/v1/plan', {'fit': 'fine-grained-e64-2024', 'compute': 1e21,
                                       'shape': 'fine-grained,tied=true'})
     assert faults(posted) == ['/shape']
+
+
+@tap.test
+def shared_experts_and_the_frequency_of_moe_layers_may_be_set():
+    """Built layer by layer here; exported; and the export read back."""
+    draw, seen = random.Random(8), set()
+    for _ in range(60):
+        shared, every = draw.choice([0, 1, 2, 3]), draw.choice([1, 2, 3, 4])
+        query = {'fit': 'joint-granular-composed', 'compute': f'{10 ** draw.uniform(20, 25):.6g}',
+                 'shape': f'joint,shared_experts={shared},moe_layer_freq={every}',
+                 'granularity': draw.choice([2, 4, '4,8,16'])}
+        if draw.random() < 0.5:
+            query['memory'] = f'{10 ** draw.uniform(10, 12):.6g}'
+        answer = daemon.get('/v1/plan', query).json
+        best, built = answer['optimum'], answer['optimum']['architecture']
+        codes = {warning['code'] for warning in answer['warnings']}
+        assert ('experts_in_some_layers' in codes) == (every > 1), answer['warnings']
+        d, moe = best['d_model'], best['experts'] > 1
+        mean = 1 + (best['experts'] - 1) / every
+        assert math.isclose(best['n_total'], 2 * 50257 * d + (4 + 9 * mean) * d ** 3 / 64,
+                            rel_tol=1e-12)
+        routed = (best['experts'] * best['granularity'] - shared) / every if moe else 0
+        assert math.isclose(best['train_flops'], best['tokens'] *
+                            (6 * best['n_active'] + 14 * d * routed * d / 64), rel_tol=1e-12)
+        if moe and best['granularity'] <= shared:
+            assert built is None and 'no_architecture' in codes
+            assert 'shared' in exported(query).json['detail']
+            continue
+        width = built['expert_hidden']
+        total = active = 2 * 50257 * built['d_model']
+        for layer in range(int(built['layers'])):
+            attention = 2 * built['d_model'] * 64 * (built['heads'] + built['kv_heads'])
+            used = 3 * built['d_model'] * width * best['granularity']
+            active += attention + used
+            total += attention + (used * best['experts'] if moe and layer % every == 0 else used)
+        assert (built['n_active'], built['n_total']) == (active, total), query
+        assert total * 2 <= float(query.get('memory', 'inf'))
+        assert built['loss'] <= best['loss'] * 1.003 or built['layers'] < 4 * every, query
+        config = exported(query).json
+        back = count(config, count='laws', sequence=1024, recompute='true').json
+        assert (back['n_total'], back['n_active']) == (total, active), query
+        assert back['experts'] == best['experts'] and back['granularity'] == best['granularity']
+        # The plan's own memory is that of its export: the same layers, dense and not.
+        plan = daemon.get('/v1/plan', {**query, 'sequence': 1024, 'recompute': 'true',
+                                       'fields': 'memory'}).json['memory']
+        assert plan == back['memory'], query
+        if moe:
+            seen.add((shared > 0, every > 1))
+            assert back['moe_layers'] == built['layers'] / built['moe_layer_freq']
+            assert built['moe_layer_freq'] == every and built['shared_experts'] == shared
+            words = exported(query, 'megatron').body.decode().split()
+            says = dict(zip(words, words[1:]))
+            assert float(says['--moe-layer-freq']) == every
+            assert float(says['--ffn-hidden-size']) == config['intermediate_size']
+            assert float(says.get('--moe-shared-expert-intermediate-size', 0)) == shared * width
+            yaml = exported(query, 'yaml').body.decode()
+            assert f'  shared_experts: {shared}\n  moe_layer_freq: {every}\n' in yaml
+        else:
+            assert (built['moe_layer_freq'], built['shared_experts']) == (1, 0)
+    assert len(seen) == 4, seen
 
 
 @tap.test

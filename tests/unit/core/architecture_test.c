@@ -16,6 +16,7 @@ static struct architecture of_shape(const struct shape *shape, double d_model, d
         .expert_hidden = shape->ffn_ratio * d_model / granularity,
         .experts = experts * granularity,
         .top_k = granularity,
+        .moe_layer_freq = 1,
         .vocabulary = shape->vocabulary,
     };
 }
@@ -92,6 +93,44 @@ static void fewer_key_value_heads_and_shared_experts_count(void **state)
     assert_near(other.n_active - a.n_active, other.n_total - a.n_total, 1e-15);
 }
 
+/* The expert widths of a layer and those at work stay E·G and G, whatever is shared. */
+static void shared_experts_are_of_those_at_work(void **state)
+{
+    struct shape shape = shape_joint;
+    struct architecture plain = architecture_make(&shape, 1024, 12, 768, 8, 4), shared;
+
+    (void)state;
+    shape.shared_experts = 1;
+    shared = architecture_make(&shape, 1024, 12, 768, 8, 4);
+    assert_near(shared.experts, 31, 0);
+    assert_near(shared.top_k, 3, 0);
+    assert_near(shared.shared_experts, 1, 0);
+    assert_near(shared.n_active, plain.n_active, 0);
+    assert_near(shared.n_total, plain.n_total, 0);
+    assert_near(architecture_flops_per_token(&plain, true) -
+                    architecture_flops_per_token(&shared, true),
+                14 * 1024. * 12, 0);
+    assert_null(architecture_fault(&shape, 8, 2));
+    assert_non_null(architecture_fault(&shape, 8, 1));
+    assert_null(architecture_fault(&shape, 1, 1)); /* dense: none to share */
+    assert_near(architecture_make(&shape, 1024, 12, 3072, 1, 1).shared_experts, 0, 0);
+}
+
+static void experts_stand_in_one_layer_of_a_group(void **state)
+{
+    struct shape shape = shape_joint;
+    struct architecture all = architecture_make(&shape, 1024, 12, 768, 8, 4), some;
+
+    (void)state;
+    shape.moe_layer_freq = 3;
+    some = architecture_make(&shape, 1024, 12, 768, 8, 4);
+    assert_near(some.n_active, all.n_active, 0);
+    assert_near(all.n_total - some.n_total, 8 * 28 * 3 * 1024. * 768, 0);
+    assert_near(architecture_dense_hidden(&some), 4 * 768, 0);
+    assert_near(architecture_flops_per_token(&some, true) - 6 * some.n_active, 4 * 14 * 1024. * 32,
+                0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +139,8 @@ int main(void)
         cmocka_unit_test(a_non_embedding_shape_leaves_embeddings_out_of_n_active),
         cmocka_unit_test(tied_embeddings_count_once),
         cmocka_unit_test(fewer_key_value_heads_and_shared_experts_count),
+        cmocka_unit_test(shared_experts_are_of_those_at_work),
+        cmocka_unit_test(experts_stand_in_one_layer_of_a_group),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

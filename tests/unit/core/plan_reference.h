@@ -98,7 +98,10 @@ static inline struct reference_point reference_at(const struct plan_question *qu
     const struct shape *shape = &question->model.shape;
     double layers = d / shape->d_per_layer, ffn = shape->ffn_matrices * shape->ffn_ratio;
     double embedding = shape->embeddings * shape->vocabulary * d;
-    double n_total = embedding + (shape->attention + ffn * experts) * layers * d * d;
+    double moe_layers = layers / shape->moe_layer_freq;
+    double n_total = embedding + (shape->attention * layers + ffn * experts * moe_layers +
+                                  ffn * (layers - moe_layers)) *
+                                     d * d;
     double n_active =
         (shape->active_embeddings ? embedding : 0) + (shape->attention + ffn) * layers * d * d;
     double per_token = 6 * n_active;
@@ -108,7 +111,7 @@ static inline struct reference_point reference_at(const struct plan_question *qu
     struct reference_point point = {experts, granularity, d, n_active, NAN, INFINITY, INFINITY};
 
     if (question->model.law->routing_flops && experts > 1)
-        per_token += 14 * d * experts * granularity * layers;
+        per_token += 14 * d * (experts * granularity - shape->shared_experts) * moe_layers;
     most = (limits->compute_flops - 2 * n_active * limits->inference_tokens) / per_token;
     most = fmin(most, fmin(limits->max_tokens, limits->max_tokens_per_param * n_active));
     if (served > limits->memory_bytes || n_active > limits->max_n_active || most < least ||

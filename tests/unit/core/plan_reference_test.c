@@ -41,6 +41,20 @@ static void random_limits(struct rng *rng, struct plan_question *question)
         limits->max_tokens_per_param = free.tokens / free.n_active * log_uniform(rng, 0.1, 50);
 }
 
+/* A shape a caller might set, every other time. */
+static void random_shape(struct rng *rng, struct shape *shape)
+{
+    static const double ratios[] = {1, 0.5, 0.25, 0.125};
+
+    if (rng_uniform(rng) < 0.5)
+        return;
+    shape->moe_layer_freq = 1 + (double)rng_below(rng, 4);
+    shape->shared_experts = (double)rng_below(rng, 3);
+    shape->kv_ratio = ratios[rng_below(rng, 4)];
+    shape->attention = 2 + 2 * shape->kv_ratio;
+    shape->ffn_ratio *= 0.5 + rng_uniform(rng);
+}
+
 static void check_limits(const struct plan_limits *limits, const struct plan_configuration *c)
 {
     const double ulp = 1 + 1e-12;
@@ -113,6 +127,7 @@ static void random_limits_for(enum plan_objective objective, uint64_t seed)
         for (int round = 0; round < ROUNDS; round++) {
             struct plan_question question = question_of(planning_presets[p]);
 
+            random_shape(&rng, &question.model.shape);
             random_limits(&rng, &question);
             if (objective != PLAN_LEAST_LOSS) {
                 struct reference_point best = reference_solve(&question);

@@ -18,6 +18,8 @@ static const struct shape odd = {
     .d_per_layer = 128,
     .head_dim = 128,
     .kv_ratio = 0.25,
+    .shared_experts = 1,
+    .moe_layer_freq = 3,
 };
 
 /* Of J's 270 runs, all but those of d_model 1280 and 1408 have d_model/64 layers. */
@@ -100,6 +102,27 @@ static void cache_holds_keys_and_values_of_every_layer(void **state)
     assert_near(shape_kv_elements(&shape_joint, 2048, 16384), 2 * 16384. * 32 * 2048, 0);
     assert_near(shape_kv_elements(&odd, 2048, 1000), 2 * 1000. * 16 * 2048 / 4, 0);
     assert_true(shape_kv_elements(&shape_joint, 2048, 0) == 0);
+}
+
+/* Against a stack of 12 layers, four of them with 5·4 experts, counted one by one. */
+static void layers_without_experts_and_shared_ones_count(void **state)
+{
+    const double d = 12 * 128., hidden = 2.75 * d / 4; /* G = 4 */
+    double total = d * 32000, routed = 0;
+
+    (void)state;
+    for (int layer = 0; layer < 12; layer++) {
+        bool moe = layer % 3 == 0;
+
+        total += 2.5 * d * d;                             /* attention */
+        total += 3 * d * hidden * (moe ? 1 + 3 + 16 : 4); /* shared, chosen, idle; as wide */
+        routed += moe ? 3 + 16 : 0;
+    }
+    assert_near(shape_n_total(&odd, d, 5), total, 1e-15);
+    assert_near(shape_n_active(&odd, d), shape_n_total(&odd, d, 1), 1e-15);
+    assert_near(shape_flops_per_token(&odd, d, 5, 4, true) - 6 * shape_n_active(&odd, d),
+                14 * d * routed, 1e-9);
+    assert_near(shape_routed(&odd, 1.5, 0.5), 0, 0); /* fewer than are shared */
 }
 
 static void a_non_embedding_study_counts_embeddings_in_the_total_only(void **state)
@@ -203,6 +226,7 @@ int main(void)
         cmocka_unit_test(fine_grained_counts_as_its_paper_writes_them),
         cmocka_unit_test(routing_costs_nothing_when_dense_or_not_asked_for),
         cmocka_unit_test(cache_holds_keys_and_values_of_every_layer),
+        cmocka_unit_test(layers_without_experts_and_shared_ones_count),
         cmocka_unit_test(a_non_embedding_study_counts_embeddings_in_the_total_only),
         cmocka_unit_test(names_find_the_published_shapes_only),
         cmocka_unit_test(sizes_found_have_the_counts_asked_for),

@@ -31,7 +31,7 @@ static void settings_change_what_they_name_and_no_more(void **state)
     (void)state;
     arena_init(&arena, ARENA_BYTES);
     assert_null(read("joint,vocabulary=128256,tied=true,kv_ratio=0.25,head_dim=128,ffn_ratio=3.5,"
-                     "d_per_layer=96.5",
+                     "d_per_layer=96.5,shared_experts=2,moe_layer_freq=4",
                      &arena, &shape));
     want.vocabulary = 128256;
     want.embeddings = 1;
@@ -40,6 +40,8 @@ static void settings_change_what_they_name_and_no_more(void **state)
     want.head_dim = 128;
     want.ffn_ratio = 3.5;
     want.d_per_layer = 96.5;
+    want.shared_experts = 2;
+    want.moe_layer_freq = 4;
     want.name = shape.name;
     assert_memory_equal(&shape, &want, sizeof shape);
     /* Its name reads back to itself; without a family it is the law's own. */
@@ -69,6 +71,10 @@ static void faults_say_what_is_wrong(void **state)
         {"joint,kv_ratio=1e400", "kv_ratio"},
         {"joint,head_dim=64,head_dim=64", "twice"},
         {"fine-grained,tied=true", "embedding"},
+        {"joint,shared_experts=1.5", "whole"},
+        {"joint,shared_experts=65", "from 0 to 64"},
+        {"joint,moe_layer_freq=0", "from 1 to 64"},
+        {"joint,moe_layer_freq=2.5", "whole"},
     };
     struct shape shape;
     struct arena arena;
