@@ -25,16 +25,14 @@ enum { SIZE_MAX_KEY = 1000000000, MLP_ONLY_MAX = 1000 };
 static enum err_code read_mlp_only(const struct json *value, const char *pointer, void *target,
                                    struct arena *arena, struct err *err);
 
-#define KEY(key)                                                                                   \
+#define KEY_FROM(key, least, needed)                                                               \
     {                                                                                              \
-        .name = #key, .kind = FIELD_COUNT, .offset = offsetof(struct keys, key),                   \
-        .max = SIZE_MAX_KEY                                                                        \
+        .name = #key, .kind = FIELD_COUNT, .offset = offsetof(struct keys, key), .min = (least),   \
+        .max = SIZE_MAX_KEY, .whole = true, .required = (needed)                                   \
     }
-#define NEEDED(key)                                                                                \
-    {                                                                                              \
-        .name = #key, .kind = FIELD_COUNT, .offset = offsetof(struct keys, key),                   \
-        .max = SIZE_MAX_KEY, .min_exclusive = true, .required = true                               \
-    }
+#define NEEDED(key) KEY_FROM(key, 1, true)
+#define SIZE(key) KEY_FROM(key, 1, false)  /* of what there is */
+#define COUNT(key) KEY_FROM(key, 0, false) /* of what there may be none of */
 
 #define FLAG(key)                                                                                  \
     {                                                                                              \
@@ -46,25 +44,25 @@ static const struct field keys_fields[] = {
     NEEDED(hidden_size),
     NEEDED(num_hidden_layers),
     NEEDED(num_attention_heads),
-    KEY(num_key_value_heads),
-    KEY(head_dim),
-    KEY(intermediate_size),
-    KEY(moe_intermediate_size),
-    KEY(num_experts),
-    KEY(num_local_experts),
-    KEY(n_routed_experts),
-    KEY(num_experts_per_tok),
-    KEY(n_shared_experts),
-    KEY(shared_expert_intermediate_size),
-    KEY(decoder_sparse_step),
-    KEY(moe_layer_freq),
-    KEY(first_k_dense_replace),
-    KEY(q_lora_rank),
-    KEY(kv_lora_rank),
-    KEY(qk_nope_head_dim),
-    KEY(qk_rope_head_dim),
-    KEY(v_head_dim),
-    KEY(num_nextn_predict_layers),
+    SIZE(num_key_value_heads),
+    SIZE(head_dim),
+    COUNT(intermediate_size),
+    COUNT(moe_intermediate_size),
+    COUNT(num_experts),
+    COUNT(num_local_experts),
+    COUNT(n_routed_experts),
+    COUNT(num_experts_per_tok),
+    COUNT(n_shared_experts),
+    COUNT(shared_expert_intermediate_size),
+    SIZE(decoder_sparse_step),
+    SIZE(moe_layer_freq),
+    COUNT(first_k_dense_replace),
+    COUNT(q_lora_rank),
+    COUNT(kv_lora_rank),
+    COUNT(qk_nope_head_dim),
+    COUNT(qk_rope_head_dim),
+    COUNT(v_head_dim),
+    COUNT(num_nextn_predict_layers),
     FLAG(tie_word_embeddings),
     FLAG(attention_bias),
     FLAG(qkv_bias),
@@ -104,7 +102,7 @@ static enum err_code read_mlp_only(const struct json *value, const char *pointer
         if (json_kind(at) != JSON_NUMBER || json_number(at) < 0 ||
             json_number(at) != floor(json_number(at)) || ++count > MLP_ONLY_MAX)
             return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
-                           "must hold numbers of layers, at most %d", MLP_ONLY_MAX);
+                           "must hold numbers of layers, from 0, at most %d of them", MLP_ONLY_MAX);
     *(const struct json **)target = value;
     return ERR_OK;
 }
@@ -149,7 +147,9 @@ static const struct config_style *find_style(const struct reading *reading, cons
 static double need(const struct reading *reading, const char *key, double value)
 {
     if (!(value > 0))
-        fault(reading, key, "is required by this model_type");
+        fault(reading, key,
+              isnan(value) ? "is required by this model_type"
+                           : "must be at least 1 in this model_type");
     return value;
 }
 
@@ -166,21 +166,40 @@ static double count_moe_layers(const struct config_style *style, const struct ke
     const struct json *first = k->mlp_only_layers != NULL ? json_first(k->mlp_only_layers) : NULL;
 
     if (style->experts == N_ROUTED_EXPERTS) {
-        step = fmax(1, or_else(k->moe_layer_freq, 1));
+        step = or_else(k->moe_layer_freq, 1);
         return ceil(layers / step) -
                ceil(fmin(layers, or_else(k->first_k_dense_replace, 0)) / step);
     }
-    step = fmax(1, or_else(k->decoder_sparse_step, 1));
+    step = or_else(k->decoder_sparse_step, 1);
     count = floor(layers / step);
     for (const struct json *at = first; at != NULL; at = json_next(at)) {
         bool again = false;
 
         for (const struct json *other = first; other != at; other = json_next(other))
             again |= json_number(other) == json_number(at);
-        if (!again && json_number(at) < layers && fmod(json_number(at) + 1, step) == 0)
+        if (!again && fmod(json_number(at) + 1, step) == 0)
             count--;
     }
     return count;
+}
+
+/* What is of the wrong size beside another key. */
+static void check_experts(const struct reading *reading, const struct config_style *style,
+                          const struct keys *k, const struct transformer *t)
+{
+    const struct json *first = k->mlp_only_layers != NULL ? json_first(k->mlp_only_layers) : NULL;
+
+    if (t->experts > 0 && t->top_k > t->experts)
+        fault(reading, "num_experts_per_tok", "must be at most the number of experts");
+    if (t->shared_hidden > SIZE_MAX_KEY)
+        fault(reading, "n_shared_experts", "makes them wider than 1e9 together");
+    if (style->experts == N_ROUTED_EXPERTS && k->first_k_dense_replace > k->num_hidden_layers)
+        fault(reading, "first_k_dense_replace", "must be at most num_hidden_layers");
+    for (const struct json *at = first; at != NULL; at = json_next(at))
+        if (json_number(at) >= k->num_hidden_layers) {
+            fault(reading, "mlp_only_layers", "must hold layers below num_hidden_layers");
+            break;
+        }
 }
 
 static void read_experts(const struct reading *reading, const struct config_style *style,
@@ -204,6 +223,7 @@ static void read_experts(const struct reading *reading, const struct config_styl
         t->shared_hidden = or_else(k->n_shared_experts, 0) * t->expert_hidden;
     else if (style->shared_gate)
         t->shared_hidden = or_else(k->shared_expert_intermediate_size, 0);
+    check_experts(reading, style, k, t);
     t->shared_gate = style->shared_gate && t->shared_hidden > 0;
     t->moe_layers = count_moe_layers(style, k);
     t->router_bias = k->topk_method != NULL && style->latent
@@ -227,8 +247,14 @@ static void read_attention(const struct reading *reading, const struct config_st
     t->sinks = style->sinks;
     t->qk_norm =
         style->qk_norm_by_key && !k->use_qk_norm ? TRANSFORMER_QK_NORM_NONE : style->qk_norm;
-    if (!style->latent)
+    if (!style->latent) {
+        if (fmod(t->heads, t->kv_heads) != 0)
+            fault(reading, "num_key_value_heads", "must divide num_attention_heads");
+        if (t->head_dim != floor(t->head_dim))
+            fault(reading, "hidden_size",
+                  "must be a multiple of num_attention_heads where head_dim is not given");
         return;
+    }
     t->q_lora_rank = or_else(k->q_lora_rank, 0);
     t->kv_lora_rank = need(reading, "kv_lora_rank", k->kv_lora_rank);
     t->qk_nope_head_dim = need(reading, "qk_nope_head_dim", k->qk_nope_head_dim);

@@ -51,6 +51,7 @@ struct field {
      */
     double min, max;
     bool min_exclusive;
+    bool whole;                 /* numbers: no fraction, as FIELD_INTEGER has none */
     const char *const *choices; /* NULL-terminated */
     const char *unit;           /* "FLOPs", "bytes", …, or NULL */
     const char *fallback;       /* the default as text, for the document; NULL when there is none */

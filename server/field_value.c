@@ -128,7 +128,7 @@ static enum err_code check_number(const struct field *field, double *value,
     struct field_limits limits = field_limits(field);
     if (!isfinite(*value))
         return field_fault(site, "is too large for a number: at most 1.7976931348623157e308");
-    if (field->kind == FIELD_INTEGER && *value != trunc(*value))
+    if ((field->kind == FIELD_INTEGER || field->whole) && *value != trunc(*value))
         return field_fault(site, "must be a whole number");
     if (*value < limits.lower || *value > limits.upper ||
         (limits.exclusive && *value == limits.lower))

@@ -44,6 +44,7 @@ struct footprint_query {
          .offset = offsetof(type, member.data_parallel),                                           \
          .min = 1,                                                                                 \
          .max = FOOTPRINT_RANKS_MAX,                                                               \
+         .whole = true,                                                                            \
          .unit = "ranks",                                                                          \
          .help = "Data-parallel ranks; by default gpus, else 1."},                                 \
         {.name = "sequence",                                                                       \
@@ -51,6 +52,7 @@ struct footprint_query {
          .offset = offsetof(type, member.sequence),                                                \
          .min = 1,                                                                                 \
          .max = FOOTPRINT_TOKENS_MAX,                                                              \
+         .whole = true,                                                                            \
          .unit = "tokens",                                                                         \
          .fallback = "4096",                                                                       \
          .help = "Tokens of a training sequence."},                                                \
@@ -59,6 +61,7 @@ struct footprint_query {
          .offset = offsetof(type, member.micro_batch),                                             \
          .min = 1,                                                                                 \
          .max = FOOTPRINT_TOKENS_MAX,                                                              \
+         .whole = true,                                                                            \
          .unit = "sequences",                                                                      \
          .fallback = "1",                                                                          \
          .help = "Sequences in flight on one device."},                                            \

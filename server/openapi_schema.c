@@ -85,7 +85,7 @@ static void write_keywords(struct out *out, const struct field *field, bool null
         write_choices(out, field, nullable);
         return;
     }
-    write_type(out, kinds[field->kind].type, nullable);
+    write_type(out, field->whole ? "integer" : kinds[field->kind].type, nullable);
     if (is_number(field->kind))
         write_range(out, field);
     else if (field->kind == FIELD_NUMBERS)
