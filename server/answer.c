@@ -122,6 +122,18 @@ enum err_code answer_no_member(struct call *call, const char *name, size_t lengt
                    "there is no member '%.*s'", (int)(length > 100 ? 100 : length), name);
 }
 
+/* Whether the name stands in the list before `name`, which is a part of it. */
+static bool is_named_before(const char *list, const char *name, size_t length)
+{
+    const char *other;
+    size_t other_length;
+
+    while (answer_next_name(&list, &other, &other_length) && other < name)
+        if (other_length == length && memcmp(other, name, length) == 0)
+            return true;
+    return false;
+}
+
 enum err_code answer_select(struct call *call, struct out *out, const char *fields,
                             const char *const *members)
 {
@@ -129,9 +141,13 @@ enum err_code answer_select(struct call *call, struct out *out, const char *fiel
     size_t length, count = 0;
 
     out_init(out, &call->arena);
-    for (const char *at = fields; answer_next_name(&at, &name, &length); count++)
+    for (const char *at = fields; answer_next_name(&at, &name, &length); count++) {
         if (answer_find_name(members, name, length) == NULL)
             answer_no_member(call, name, length);
+        else if (is_named_before(fields, name, length))
+            err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "fields", 0,
+                    "'%.*s' is listed twice", (int)length, name);
+    }
     if (count > OUT_SELECT_MAX)
         err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "fields", 0, "at most %d members",
                 OUT_SELECT_MAX);

@@ -25,7 +25,8 @@ enum field_kind {
     FIELD_BOOL,      /* bool */
     FIELD_TEXT,      /* const char *, in the arena */
     FIELD_CHOICE,    /* int: index into choices */
-    FIELD_NUMBERS,   /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each */
+    FIELD_NUMBERS,   /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each. A set:
+                        ascending, each once */
     FIELD_TIME,      /* int64_t microseconds since 1970; RFC 3339 text */
     FIELD_REFERENCE, /* const char *: a name, or an id, which JSON may write as a number */
     FIELD_CUSTOM,    /* `custom` decodes; JSON only */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/instant.h"
@@ -164,6 +165,23 @@ static enum err_code put_number_text(const struct field *field, const char *text
     return put_number(field, value, target, site);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* A list is a set. */
+static struct field_numbers sort_distinct(double *values, size_t count)
+{
+    size_t kept = 0;
+    qsort(values, count, sizeof *values, compare_doubles);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || values[kept - 1] != values[i])
+            values[kept++] = values[i];
+    return (struct field_numbers){kept, values};
+}
+
 static enum err_code put_numbers_text(const struct field *field, const char *text, size_t length,
                                       void *target, const struct field_site *site)
 {
@@ -187,7 +205,7 @@ static enum err_code put_numbers_text(const struct field *field, const char *tex
         text += part + 1;
         length -= part + (comma != NULL);
     }
-    *(struct field_numbers *)target = (struct field_numbers){count, values};
+    *(struct field_numbers *)target = sort_distinct(values, count);
     return ERR_OK;
 }
 
@@ -306,7 +324,7 @@ static enum err_code put_numbers_json(const struct field *field, const struct js
         code = one != ERR_OK ? one : code;
     }
     if (code == ERR_OK)
-        *(struct field_numbers *)target = (struct field_numbers){count, values};
+        *(struct field_numbers *)target = sort_distinct(values, count);
     return code;
 }
 

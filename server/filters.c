@@ -152,6 +152,26 @@ static enum err_code put_json(enum filter_kind kind, const struct json *json, vo
     return code == ERR_OK ? store_value(kind, &value, values, index, site) : code;
 }
 
+/* A list is a set: its values in their order, each once. values: those of the term. */
+static void drop_repeats(struct filter_term *term, void *values)
+{
+    bool texts = term_kind(term) == FILTER_TEXT;
+    size_t kept = 0;
+    for (size_t i = 0; i < term->n_values; i++) {
+        size_t k = 0;
+        while (k < kept && (texts ? strcmp(term->texts[k], term->texts[i]) != 0
+                                  : term->numbers[k] != term->numbers[i]))
+            k++;
+        if (k < kept)
+            continue;
+        if (texts)
+            ((const char **)values)[kept++] = term->texts[i];
+        else
+            ((double *)values)[kept++] = term->numbers[i];
+    }
+    term->n_values = kept;
+}
+
 /* Cuts the next of the values off *at, in place; NULL after the last. */
 static char *next_value(char **at)
 {
@@ -209,6 +229,7 @@ bool filters_query(void *ctx, const char *name, const char *value, struct err *e
         if (put_text(term_kind(&term), one, values, i, &site) != ERR_OK)
             return true;
     }
+    drop_repeats(&term, values);
     filters->filter->terms[filters->filter->n_terms++] = term;
     return true;
 }
@@ -253,8 +274,10 @@ bool filters_json(void *ctx, const char *name, const struct json *value, const c
         return true;
     code = is_array ? put_array(&term, value, values, &site)
                     : put_json(term_kind(&term), value, values, 0, &site);
-    if (code == ERR_OK)
-        filters->filter->terms[filters->filter->n_terms++] = term;
+    if (code != ERR_OK)
+        return true;
+    drop_repeats(&term, values);
+    filters->filter->terms[filters->filter->n_terms++] = term;
     return true;
 }
 

@@ -182,6 +182,14 @@ static enum err_code decode_fixed(const struct json *value, const char *pointer,
     return code;
 }
 
+static bool name_is_listed(const struct fit_request_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static enum err_code decode_free(const struct json *value, const char *pointer, void *target,
                                  struct arena *arena, struct err *err)
 {
@@ -197,6 +205,9 @@ static enum err_code decode_free(const struct json *value, const char *pointer, 
         if (json_kind(at) != JSON_TEXT)
             code = refuse_kind(at, json_pointer_index(arena, pointer, index),
                                "a coefficient's name", err);
+        else if (name_is_listed(list, json_text(at)))
+            code = err_add(err, ERR_INVALID, ERR_AT_POINTER,
+                           json_pointer_index(arena, pointer, index), 0, "is listed twice");
         if (add_name(list, json_kind(at) == JSON_TEXT ? json_text(at) : "", arena, err) != ERR_OK)
             return err->code;
     }

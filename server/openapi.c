@@ -175,10 +175,13 @@ static void write_info(struct out *out)
     out_text(out, "title", "moeplan");
     out_text(out, "version", MOEPLAN_VERSION);
     out_text(out, "summary", "Scaling laws of mixture-of-experts models: post runs, fit, plan.");
-    out_text(out, "description",
-             "Quantities are in base units: parameters, tokens, FLOPs, bytes, seconds. Query "
-             "strings also take suffixes: counts K, M, B, T; bytes B, kB, MB, GB, TB and KiB, MiB, "
-             "GiB, TiB; durations s, m, h, d, w. An unknown field or parameter is an error.");
+    out_text(
+        out, "description",
+        "Quantities are in base units: parameters, tokens, FLOPs, bytes, seconds. Query "
+        "strings also take suffixes: counts K, M, B, T; bytes B, kB, MB, GB, TB and KiB, MiB, "
+        "GiB, TiB; durations s, m, h, d, w. An unknown field or parameter is an error. "
+        "A list of values is a set, in which a repeat says nothing new; a name listed twice is "
+        "an error.");
     out_object_begin(out, "license");
     out_text(out, "name", "MIT");
     out_text(out, "identifier", "MIT");

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/answer.h"
@@ -39,24 +38,6 @@ struct question_query question_default(void)
         .export = EXPORT_BY_ACCEPT,
         .footprint = footprint_default(),
     };
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-static void sort_distinct(struct field_numbers *list)
-{
-    size_t kept = 0;
-
-    qsort(list->values, list->count, sizeof *list->values, compare_doubles);
-    for (size_t i = 0; i < list->count; i++)
-        if (kept == 0 || list->values[kept - 1] != list->values[i])
-            list->values[kept++] = list->values[i];
-    list->count = kept;
 }
 
 /* The powers of two in a range, 1 where none is stated. values has room for 64. */
@@ -110,7 +91,6 @@ static enum err_code fill_list(struct call *call, struct field_numbers *list,
             return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
         list->count = defaults(choice, list->values);
     }
-    sort_distinct(list);
     return ERR_OK;
 }
 

@@ -42,7 +42,7 @@ extern const char *const question_objectives[];
 /* What a request that says nothing asks. */
 struct question_query question_default(void);
 
-/* The model that answers and the question to it. Lists are sorted and made distinct, or filled in
+/* The model that answers and the question to it. Lists that are not given are filled in
  * from the fit. What must be there and is not is ERR_INVALID naming the parameter; also a shape
  * that is not known. Errors as snapshot_choose. ret_question points into *ret_choice. */
 enum err_code question_make(struct call *call, struct question_query *query,

@@ -445,14 +445,28 @@ static void lists_of_numbers_are_checked_one_by_one(void **state)
 
 static void lists_hold_so_many_numbers_and_no_more(void **state)
 {
-    char query[8 + 2 * FIELD_NUMBERS_MAX + 8] = "numbers=1";
+    char query[8 + 3 * FIELD_NUMBERS_MAX + 8] = "numbers=99", number[4];
     (void)state;
-    for (int i = 1; i < FIELD_NUMBERS_MAX; i++)
-        strncat(query, ",1", 3);
+    for (int i = 1; i < FIELD_NUMBERS_MAX; i++) {
+        snprintf(number, sizeof number, ",%d", i);
+        strncat(query, number, sizeof query - strlen(query) - 1);
+    }
     assert_query(query);
     assert_int_equal(sample.numbers.count, FIELD_NUMBERS_MAX);
+    assert_true(sample.numbers.values[0] == 1 && sample.numbers.values[63] == 99);
     strncat(query, ",1", 3);
     assert_bad_query(query, "numbers", "at most 64 numbers");
+}
+
+static void a_list_is_a_set(void **state)
+{
+    (void)state;
+    assert_query("numbers=8,2,8.0,4");
+    assert_int_equal(sample.numbers.count, 3);
+    assert_true(sample.numbers.values[0] == 2 && sample.numbers.values[2] == 8);
+    assert_json("{\"numbers\":[3,3,1]}");
+    assert_int_equal(sample.numbers.count, 2);
+    assert_true(sample.numbers.values[0] == 1 && sample.numbers.values[1] == 3);
 }
 
 static void times_are_rfc_3339(void **state)
@@ -746,6 +760,7 @@ int main(void)
         TEST(choices_are_listed_when_missed),
         TEST(lists_of_numbers_are_checked_one_by_one),
         TEST(lists_hold_so_many_numbers_and_no_more),
+        TEST(a_list_is_a_set),
         TEST(times_are_rfc_3339),
         TEST(references_are_names_or_ids),
         TEST(custom_fields_are_for_json),

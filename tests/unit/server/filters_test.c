@@ -266,14 +266,28 @@ static void a_filter_has_so_many_terms_and_no_more(void **state)
 
 static void a_term_has_so_many_values_and_no_more(void **state)
 {
-    char query[16 + 2 * FILTER_VALUES_MAX] = "id=1";
+    char query[16 + 4 * FILTER_VALUES_MAX] = "id=999", number[5];
     (void)state;
-    for (int i = 1; i < FILTER_VALUES_MAX; i++)
-        strncat(query, ",1", 3);
+    for (int i = 1; i < FILTER_VALUES_MAX; i++) {
+        snprintf(number, sizeof number, ",%d", i);
+        strncat(query, number, sizeof query - strlen(query) - 1);
+    }
     assert_int_equal(from_query(query), ERR_OK);
     assert_int_equal(filter.terms[0].n_values, FILTER_VALUES_MAX);
     strncat(query, ",1", 3);
     assert_bad_query(query, "id", "between 1 and 100 values");
+}
+
+static void a_list_is_a_set(void **state)
+{
+    (void)state;
+    assert_int_equal(from_query("seed=2,1,2&tag.a=y,x,y,X"), ERR_OK);
+    assert_int_equal(filter.terms[0].n_values, 2);
+    assert_true(filter.terms[0].numbers[0] == 2 && filter.terms[0].numbers[1] == 1);
+    assert_int_equal(filter.terms[1].n_values, 3);
+    assert_string_equal(filter.terms[1].texts[2], "X");
+    assert_int_equal(from_json("{\"final\":[true,true]}"), ERR_OK);
+    assert_int_equal(filter.terms[0].n_values, 1);
 }
 
 static void a_tag_has_a_name_so_long_and_no_longer(void **state)
@@ -346,6 +360,7 @@ int main(void)
         TEST(bad_values_are_told_at_their_place),
         TEST(a_filter_has_so_many_terms_and_no_more),
         TEST(a_term_has_so_many_values_and_no_more),
+        TEST(a_list_is_a_set),
         TEST(a_tag_has_a_name_so_long_and_no_longer),
         TEST(what_is_written_reads_back),
         TEST(memory_that_runs_out_is_an_error),
