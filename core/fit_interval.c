@@ -42,21 +42,20 @@ void fit_interval_loss(const struct law *law, const double *coefficients, const 
                        size_t n, const struct law_x *x, double noise_log, double level,
                        double *scratch, double *ret_mean, double *ret_run)
 {
-    double centre = law_response(law, coefficients, x, NULL), noise;
-    double interval[2];
+    double centre = law_loss(law, coefficients, x), noise = fit_interval_normal(level) * noise_log;
+    size_t finite = 0;
 
-    for (size_t k = 0; k < n; k++)
-        scratch[k] = law_response(law, draws + k * law->n_coefficients, x, NULL);
-    fit_interval_of(scratch, n, level, interval);
-    noise = fit_interval_normal(level) * noise_log;
-    for (int side = 0; side < 2; side++) {
+    for (size_t k = 0; k < n; k++) {
+        scratch[finite] = law_loss(law, draws + k * law->n_coefficients, x);
+        finite += isfinite(scratch[finite]) ? 1 : 0;
+    }
+    fit_interval_of(scratch, finite < 2 ? 0 : finite, level, ret_mean);
+    for (int side = 0; ret_run != NULL && side < 2; side++) {
         double sign = side == 0 ? -1.0 : 1.0;
-        double off = fmax(0.0, sign * (interval[side] - centre));
-        double run = n == 0 ? NAN : centre + sign * sqrt(off * off + noise * noise);
         bool is_loss = law->response == LAW_IDENTITY_IS_SUM;
+        double off = is_loss ? ret_mean[side] - centre : log(ret_mean[side] / centre);
+        double reach = sign * hypot(fmax(0.0, sign * off), noise);
 
-        ret_mean[side] = is_loss ? interval[side] : exp(interval[side]);
-        if (ret_run != NULL)
-            ret_run[side] = is_loss ? run : exp(run);
+        ret_run[side] = finite < 2 ? NAN : is_loss ? centre + reach : centre * exp(reach);
     }
 }

@@ -82,6 +82,32 @@ def near_optimal_reaches_as_far_as_the_interval():
     assert math.isclose(preset['near_optimal_loss'], 1.005 * preset['optimum']['loss'])
 
 
+@tap.test
+def plans_curves_and_predictions_have_one_interval():
+    """Of fits with few draws, where quantiles of ln L would lie elsewhere than those of L."""
+    for law, draws in (('joint', 20), ('chinchilla', 5), ('sparsity', 30)):
+        fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': law, 'bootstrap': draws,
+                                       'seed': 2})
+        assert fit.status == 201, fit
+        own = {'fit': fit.json['id'], 'level': 0.8}
+        for compute in (1e20, 1e22, 1e24):
+            answer = plan(**own, compute=compute, fields='optimum,dense,candidates')
+            rows = [c for c in answer['candidates'] if c['feasible']] + [answer['optimum']]
+            curve = daemon.get('/v1/curves/experts', {**own, 'compute': compute}).json['columns']
+            rows += [{'loss_interval': [curve['loss_low'][i], curve['loss_high'][i]],
+                      **{name: column[i] for name, column in curve.items()}}
+                     for i in range(len(curve['loss'])) if curve['feasible'][i]]
+            for row in rows:
+                point = {name: row[name] for name in ('n_active', 'n_total', 'tokens', 'experts',
+                                                      'granularity')}
+                told = daemon.get('/v1/predict', {**own, **point}).json
+                assert math.isclose(told['loss'], row['loss'], rel_tol=1e-12), (law, row)
+                for mean, one, run in zip(told['interval'], row['loss_interval'],
+                                          told['prediction_interval']):
+                    assert math.isclose(mean, one, rel_tol=1e-9), (law, told, row)
+                    assert abs(run - told['loss']) > abs(mean - told['loss']) * (1 - 1e-12)
+
+
 def device(**query):
     memory = plan(fit='joint-2025', compute=1e22, experts=8, **query)['memory']
     return {bucket['name']: bucket['bytes'] for bucket in memory['training_device']['buckets']}

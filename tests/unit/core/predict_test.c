@@ -75,8 +75,8 @@ static void the_interval_of_the_mean_is_between_quantiles_of_the_draws(void **st
     fixture->model.n_draws = DRAWS;
     fixture->model.draws = fixture->draws;
     p = predict(fixture, NAN);
-    assert_near(p.interval[0], p.loss - 0.09, 1e-4);
-    assert_near(p.interval[1], p.loss + 0.09, 1e-4);
+    assert_near(p.interval[0], p.loss - 0.09, 1e-14);
+    assert_near(p.interval[1], p.loss + 0.09, 1e-14);
     assert_true(isnan(p.run_interval[0]));
 }
 
