@@ -17,6 +17,14 @@
 #define LEVEL_DEFAULT 0.9
 #define LEVEL_MAX 0.999999
 
+/* `level` of a request that is answered with intervals. */
+#define LEVEL_FIELD(type, member)                                                                  \
+    {                                                                                              \
+        .name = "level", .kind = FIELD_NUMBER, .offset = offsetof(type, member),                   \
+        .min_exclusive = true, .max = LEVEL_MAX, .fallback = "0.9",                                \
+        .help = "The share of cases the intervals are to cover."                                   \
+    }
+
 struct model_query {
     const char *fit, *law, *study;
 };

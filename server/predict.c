@@ -64,13 +64,7 @@ const struct field predict_fields[] = {
      .help = "All parameters, for the laws that read them; from n_active and the shape if left "
              "out."},
     MODEL_FIELDS(struct predict_query, model),
-    {.name = "level",
-     .kind = FIELD_NUMBER,
-     .offset = AT(level),
-     .min_exclusive = true,
-     .max = LEVEL_MAX,
-     .fallback = "0.9",
-     .help = "The share of cases the intervals are to cover."},
+    LEVEL_FIELD(struct predict_query, level),
     SELECT_FIELD(struct predict_query, fields),
 };
 TABLE_IS(predict_fields, PREDICT_FIELDS);
@@ -90,13 +84,7 @@ static enum err_code decode_items(const struct json *value, const char *pointer,
 
 const struct field predict_body_fields[] = {
     MODEL_FIELDS(struct predict_body, model),
-    {.name = "level",
-     .kind = FIELD_NUMBER,
-     .offset = AT(level),
-     .min_exclusive = true,
-     .max = LEVEL_MAX,
-     .fallback = "0.9",
-     .help = "The share of cases the intervals are to cover."},
+    LEVEL_FIELD(struct predict_body, level),
     {.name = "items",
      .kind = FIELD_CUSTOM,
      .offset = AT(items),

@@ -40,13 +40,7 @@ const struct field profile_fields[] = {
      .max = FIT_PROFILE_POINTS_MAX,
      .fallback = "41",
      .help = "Values to refit at, over the interval and half as far again."},
-    {.name = "level",
-     .kind = FIELD_NUMBER,
-     .offset = AT(level),
-     .min_exclusive = true,
-     .max = LEVEL_MAX,
-     .fallback = "0.9",
-     .help = "The share of cases the interval is to cover."},
+    LEVEL_FIELD(struct profile_query, level),
     SELECT_FIELD(struct profile_query, fields),
 };
 TABLE_IS(profile_fields, PROFILE_FIELDS);
