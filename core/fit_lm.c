@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/fit_step_rows.h"
+
 enum { STEPS = 30, PATIENT_STEPS = 5000 };
 
 /* Steps that lower the objective by less than this share are left to others. */
@@ -16,7 +18,7 @@ static const double absurd = 1e100;
 enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool patient,
                           struct err *err)
 {
-    gsl_multifit_nlinear_parameters parameters = gsl_multifit_nlinear_default_parameters();
+    gsl_multilarge_nlinear_parameters parameters = gsl_multilarge_nlinear_default_parameters();
     const struct fit_problem *problem = polish->problem;
 
     *lm = (struct fit_lm){
@@ -27,10 +29,11 @@ enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool pat
     if (problem->p == 0 || problem->n_rows < problem->p)
         return ERR_OK;
     if (patient)
-        parameters.trs = gsl_multifit_nlinear_trs_lmaccel;
-    parameters.solver = gsl_multifit_nlinear_solver_cholesky; /* z is well scaled */
-    lm->machine = gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &parameters,
-                                             problem->n_rows, problem->p);
+        parameters.trs = gsl_multilarge_nlinear_trs_lmaccel;
+    parameters.solver = gsl_multilarge_nlinear_solver_cholesky; /* z is well scaled… */
+    parameters.scale = gsl_multilarge_nlinear_scale_levenberg;  /* …and damped alike */
+    lm->machine = gsl_multilarge_nlinear_alloc(gsl_multilarge_nlinear_trust, &parameters,
+                                               problem->n_rows, problem->p);
     return lm->machine != NULL
                ? ERR_OK
                : err_set(err, ERR_NO_MEMORY, "out of memory for a fit of %zu runs", problem->n);
@@ -39,7 +42,7 @@ enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool pat
 void fit_lm_release(struct fit_lm *lm)
 {
     if (lm->machine != NULL)
-        gsl_multifit_nlinear_free(lm->machine);
+        gsl_multilarge_nlinear_free(lm->machine);
     lm->machine = NULL;
 }
 
@@ -83,46 +86,60 @@ static int set_f(const gsl_vector *at, void *params, gsl_vector *ret_f)
     return GSL_SUCCESS;
 }
 
-/* The columns of coordinates that a bound holds are cleared: GSL then leaves them alone. */
-static void hold_bounds(const struct fit_problem *problem, const double *z, const double *gradient,
-                        gsl_matrix *jacobian)
+/* Which coordinates stay at a bound, the slope pointing outwards. */
+static void find_held(struct fit_lm *lm, const double *z, const double *gradient)
 {
-    for (size_t j = 0; j < problem->p; j++) {
-        bool held = (z[j] <= problem->lower[j] && gradient[j] > 0.0) ||
-                    (z[j] >= problem->upper[j] && gradient[j] < 0.0);
+    const struct fit_problem *problem = lm->polish->problem;
 
-        for (size_t i = 0; i < problem->n_rows && held; i++)
-            gsl_matrix_set(jacobian, i, j, 0.0);
-    }
+    for (size_t j = 0; j < problem->p; j++)
+        lm->held[j] = (z[j] <= problem->lower[j] && gradient[j] > 0.0) ||
+                      (z[j] >= problem->upper[j] && gradient[j] < 0.0);
 }
 
-static int set_jacobian(const gsl_vector *at, void *params, gsl_matrix *ret_jacobian)
+/* Jᵀ·u and, with u = f, Jᵀ·J; rows J_i = −slope_i·(∂r/∂z)_i, zeros for what is held, which GSL then
+ * leaves alone. Its Cholesky solver never asks for J·u. */
+static int set_slopes(CBLAS_TRANSPOSE_t transpose, const gsl_vector *at, const gsl_vector *u,
+                      void *params, gsl_vector *ret, gsl_matrix *ret_normal)
 {
-    const struct fit_lm *lm = params;
+    struct fit_lm *lm = params;
     struct fit_polish *polish = lm->polish;
     const struct fit_problem *problem = polish->problem;
-    double z[LAW_MAX_COEFFICIENTS] = {0}, gradient[LAW_MAX_COEFFICIENTS] = {0};
+    struct fit_step rows = {
+        .n = problem->n_rows,
+        .n_rows = problem->n_rows,
+        .p = problem->p,
+        .stride = problem->stride,
+        .jacobian = polish->ahead,
+        .weight = polish->along,
+        .delta = INFINITY,
+    };
+    double z[LAW_MAX_COEFFICIENTS] = {0}, sums[LAW_MAX_COEFFICIENTS];
+    struct fit_matrix normal;
 
     take_point(problem, at, z);
-    if (!fit_problem_evaluate(problem, z, polish->trial, polish->ahead))
+    if (transpose != CblasTrans || !fit_problem_evaluate(problem, z, polish->trial, polish->ahead))
         return GSL_EBADFUNC;
     for (size_t i = 0; i < problem->n_rows; i++) {
-        double slope, f = root_of(lm, i, polish->trial[i], &slope);
+        double slope;
 
-        for (size_t j = 0; j < problem->p; j++) {
-            double element = -slope * polish->ahead[i * problem->stride + j]; /* r = y − model */
-
-            gsl_matrix_set(ret_jacobian, i, j, element);
-            gradient[j] += f * element;
-        }
+        (void)root_of(lm, i, polish->trial[i], &slope);
+        polish->along[i] = slope * slope;
+        polish->linear[i] = slope > 0.0 ? gsl_vector_get(u, i) / slope : 0.0;
     }
-    hold_bounds(problem, z, gradient, ret_jacobian);
+    fit_step_sums(&rows, polish->linear, sums, &normal);
+    if (ret_normal != NULL)
+        find_held(lm, z, sums);
+    for (size_t j = 0; j < problem->p; j++) {
+        gsl_vector_set(ret, j, lm->held[j] ? 0.0 : sums[j]);
+        for (size_t k = 0; k < problem->p && ret_normal != NULL; k++)
+            gsl_matrix_set(ret_normal, j, k, lm->held[j] || lm->held[k] ? 0.0 : normal.at[j][k]);
+    }
     return GSL_SUCCESS;
 }
 
-static double sum_of_squares(const gsl_multifit_nlinear_workspace *machine)
+static double sum_of_squares(const gsl_multilarge_nlinear_workspace *machine)
 {
-    const gsl_vector *f = gsl_multifit_nlinear_residual(machine);
+    const gsl_vector *f = gsl_multilarge_nlinear_residual(machine);
     double sum = 0.0;
 
     for (size_t i = 0; i < f->size; i++)
@@ -134,9 +151,9 @@ void fit_lm_run(struct fit_lm *lm, double *z)
 {
     const struct fit_problem *problem = lm->polish->problem;
     gsl_vector_view start = gsl_vector_view_array(z, problem->p);
-    gsl_multifit_nlinear_fdf system = {
+    gsl_multilarge_nlinear_fdf system = {
         .f = set_f,
-        .df = set_jacobian,
+        .df = set_slopes,
         .n = problem->n_rows,
         .p = problem->p,
         .params = lm,
@@ -146,16 +163,16 @@ void fit_lm_run(struct fit_lm *lm, double *z)
     if (lm->machine == NULL)
         return;
     fit_problem_clip(problem, z);
-    if (gsl_multifit_nlinear_init(&start.vector, &system, lm->machine) != GSL_SUCCESS)
+    if (gsl_multilarge_nlinear_init(&start.vector, &system, lm->machine) != GSL_SUCCESS)
         return;
     after = sum_of_squares(lm->machine);
     for (int step = 0; step < lm->steps; step++) {
         before = after;
-        if (gsl_multifit_nlinear_iterate(lm->machine) != GSL_SUCCESS)
+        if (gsl_multilarge_nlinear_iterate(lm->machine) != GSL_SUCCESS)
             break;
         after = sum_of_squares(lm->machine);
         if (!(before - after > lm->enough * before))
             break;
     }
-    take_point(problem, gsl_multifit_nlinear_position(lm->machine), z);
+    take_point(problem, gsl_multilarge_nlinear_position(lm->machine), z);
 }

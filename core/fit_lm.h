@@ -1,5 +1,6 @@
 /* fit_lm: from the end of a descent to the neighbourhood of a local optimum of the true objective,
- * by GSL's trust region Levenberg-Marquardt with the law's own Jacobian.
+ * by GSL's trust region Levenberg-Marquardt on the normal equations, which it is handed: no n × p
+ * matrix is copied.
  *
  * The Huber objective is a sum of squares of
  *     f_i = sign(r_i)·√(2·w_i·h(r_i)),   ∂f_i/∂r_i = w_i·h'(r_i)/f_i,   1 in the limit of small r
@@ -15,13 +16,14 @@
 #ifndef MOEPLAN_CORE_FIT_LM_H
 #define MOEPLAN_CORE_FIT_LM_H
 
-#include <gsl/gsl_multifit_nlinear.h>
+#include <gsl/gsl_multilarge_nlinear.h>
 
 #include "core/fit_polish.h"
 
 struct fit_lm {
-    struct fit_polish *polish;               /* whose problem, weights and scratch are used */
-    gsl_multifit_nlinear_workspace *machine; /* NULL when nothing is free */
+    struct fit_polish *polish;                 /* whose problem, weights and scratch are used */
+    gsl_multilarge_nlinear_workspace *machine; /* NULL when nothing is free */
+    bool held[LAW_MAX_COEFFICIENTS];           /* at a bound, at the last point with slopes */
     double enough; /* steps that lower the objective by less than this share are not taken */
     int steps;     /* at most */
 };

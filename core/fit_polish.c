@@ -169,10 +169,9 @@ struct descent {
     struct fit_step step;
 };
 
-/* The objective at z + length·d, clipped, into ret_next; slopes come along where asked for, as most
- * full steps are taken. */
-static double look(struct descent *descent, const double *d, double length, bool slopes,
-                   double *ret_next)
+/* The objective at z + length·d, clipped, into ret_next; its residuals and slopes, as most steps
+ * are taken, into trial and ahead. */
+static double look(struct descent *descent, const double *d, double length, double *ret_next)
 {
     struct fit_polish *polish = descent->polish;
     const struct fit_problem *problem = polish->problem;
@@ -180,25 +179,22 @@ static double look(struct descent *descent, const double *d, double length, bool
     for (size_t j = 0; j < problem->p; j++)
         ret_next[j] = descent->z[j] + length * d[j];
     fit_problem_clip(problem, ret_next);
-    if (!fit_problem_evaluate(problem, ret_next, polish->trial, slopes ? polish->ahead : NULL))
+    if (!fit_problem_evaluate(problem, ret_next, polish->trial, polish->ahead))
         return INFINITY;
     return objective(polish, polish->trial, descent->goal->delta);
 }
 
 /* The full step, or as much of it as lowers the objective: its minimum along the parabola through
- * what is known. Leaves residuals and slopes of the point in trial and ahead; INFINITY when a
- * quarter of a quarter of it does not lower the objective either. */
+ * what is known. INFINITY when a quarter of a quarter of it does not lower the objective either. */
 static double take_step(struct descent *descent, const double *d, double promised, double *ret_next)
 {
-    double got = look(descent, d, 1.0, true, ret_next), length = 1.0;
+    double got = look(descent, d, 1.0, ret_next), length = 1.0;
 
     for (int shorter = 0; !(got < descent->objective) && shorter < SHORTENINGS; shorter++) {
         double rise = (got - descent->objective) / (length * promised) + 2.0;
 
         length *= fmax(0.1, fmin(0.5, 1.0 / rise));
-        got = look(descent, d, length, false, ret_next);
-        if (got < descent->objective)
-            got = look(descent, d, length, true, ret_next);
+        got = look(descent, d, length, ret_next);
     }
     return got < descent->objective ? got : INFINITY;
 }

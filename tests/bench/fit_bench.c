@@ -18,7 +18,7 @@
 #include "core/preset.h"
 #include "core/rng.h"
 
-enum { ROUNDS = 5, SCIPY_STARTS = 12, OURS_REPEATS = 10, DRAWS = 1000, SCIPY_DRAWS = 40 };
+enum { ROUNDS = 5, SCIPY_STARTS = 60, OUR_STARTS = 600, OURS_REPEATS = 10, DRAWS = 1000, SCIPY_DRAWS = 40 };
 
 static const char scratch_path[] = "fit_bench_runs.csv";
 
@@ -183,7 +183,7 @@ static void race_search(const char *path, size_t count, size_t starts, size_t re
     char whole_row[160];
 
     for (size_t round = 0; round < ROUNDS && obs != NULL; round++) {
-        double values[SCIPY_STARTS], seconds[SCIPY_STARTS], whole, mine, theirs;
+        double values[OUR_STARTS], seconds[OUR_STARTS], whole, mine, theirs;
         struct fit_result result;
         size_t n;
 
@@ -193,8 +193,8 @@ static void race_search(const char *path, size_t count, size_t starts, size_t re
         whole = ours(&options, obs, count, repeats, &result);
         mine = whole;
         if (starts > 1) {
-            single_searches(&options, obs, count, starts, values, seconds);
-            mine = certain(values, seconds, starts, result.objective);
+            single_searches(&options, obs, count, OUR_STARTS, values, seconds);
+            mine = certain(values, seconds, OUR_STARTS, result.objective);
         }
         n = scipy(path, "starts", starts, round, values, seconds);
         if (n == 0)
