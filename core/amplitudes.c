@@ -3,35 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/lanes.h"
+#include "core/householder.h"
 
 /* A column whose part orthogonal to the earlier ones is this small (relative) depends on them. */
 static const double dependent_share = 1e-13;
 
-/* Turns a column's values from `row` on onto that one, and returns it. The reflector stays in their
- * place; beta = 2/|v|². */
-static double reflector(double *column, size_t row, size_t m, double *ret_beta)
-{
-    double norm = sqrt(lanes_dot(column + row, column + row, m - row)), alpha;
-
-    *ret_beta = 0.0;
-    if (norm == 0.0)
-        return 0.0;
-    alpha = column[row] > 0.0 ? -norm : norm;
-    column[row] -= alpha;
-    *ret_beta = 1.0 / (norm * (norm + fabs(column[row] + alpha)));
-    return alpha;
-}
-
-static void reflect(const double *v, double beta, size_t row, size_t m, double *column)
-{
-    lanes_add(column + row, -beta * lanes_dot(v + row, column + row, m - row), v + row, m - row);
-}
-
 void amplitudes_turn(const struct amplitudes *set, const double *phi, size_t m, double *column)
 {
     for (size_t j = 0; j < set->k; j++)
-        reflect(phi + set->column[j] * m, set->beta[j], j, m, column);
+        householder_turn(phi + set->column[j] * m, set->beta[j], j, m, column);
 }
 
 void amplitudes_factor(double *phi, double *y, size_t m, size_t k_count, unsigned mask,
@@ -47,7 +27,7 @@ void amplitudes_factor(double *phi, double *y, size_t m, size_t k_count, unsigne
             continue;
         whole = lanes_dot(column, column, m);
         amplitudes_turn(ret, phi, m, column);
-        alpha = reflector(column, row, m, &ret->beta[row]);
+        alpha = householder_make(column, row, m, &ret->beta[row]);
         if (fabs(alpha) <= dependent_share * sqrt(whole))
             continue;
         for (size_t j = 0; j < row; j++)
@@ -55,7 +35,7 @@ void amplitudes_factor(double *phi, double *y, size_t m, size_t k_count, unsigne
         ret->r[row][row] = alpha;
         ret->column[row] = k;
         ret->k++;
-        reflect(column, ret->beta[row], row, m, y);
+        householder_turn(column, ret->beta[row], row, m, y);
     }
 }
 

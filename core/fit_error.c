@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/lanes.h"
+#include "core/householder.h"
 
 enum { TRIANGLE_ROWS = 64 + FIT_STRIDE };
 
@@ -19,21 +19,16 @@ static const double flat_part = 1e-4;
  * rounding. */
 static const double least_effect = 1e-12;
 
-/* Householder on p columns of m values: their triangle ends in the first p of each. */
+/* p columns of m values: their triangle ends in the first p of each. */
 static void triangulate(double (*column)[TRIANGLE_ROWS], size_t m, size_t p)
 {
     for (size_t j = 0; j < p && j < m; j++) {
-        double *v = column[j] + j, norm = sqrt(lanes_dot(v, v, m - j)), alpha, beta;
+        double beta, alpha = householder_make(column[j], j, m, &beta);
 
-        if (norm == 0.0)
-            continue;
-        alpha = *v > 0.0 ? -norm : norm;
-        beta = 1.0 / (norm * (norm + fabs(*v)));
-        *v -= alpha;
         for (size_t k = j + 1; k < p; k++)
-            lanes_add(column[k] + j, -beta * lanes_dot(v, column[k] + j, m - j), v, m - j);
-        memset(v, 0, (m - j) * sizeof *v);
-        *v = alpha;
+            householder_turn(column[j], beta, j, m, column[k]);
+        memset(column[j] + j, 0, (m - j) * sizeof *column[j]);
+        column[j][j] = alpha;
     }
 }
 

@@ -11,6 +11,9 @@ enum { STEPS = 30, PATIENT_STEPS = 5000 };
 /* Steps that lower the objective by less than this share are left to others. */
 static const double enough = 1e-2, enough_of_patience = 1e-12;
 
+/* The length of a step, in units of what is looked along, that shows a second derivative. */
+static const double bend = 0.02;
+
 /* Stands for a point where the law has no finite value: GSL refuses the step, as it cannot an
  * infinity. */
 static const double absurd = 1e100;
@@ -28,10 +31,9 @@ enum err_code fit_lm_init(struct fit_lm *lm, struct fit_polish *polish, bool pat
     };
     if (problem->p == 0 || problem->n_rows < problem->p)
         return ERR_OK;
+    parameters.solver = gsl_multilarge_nlinear_solver_cholesky; /* z is well scaled */
     if (patient)
         parameters.trs = gsl_multilarge_nlinear_trs_lmaccel;
-    parameters.solver = gsl_multilarge_nlinear_solver_cholesky; /* z is well scaled… */
-    parameters.scale = gsl_multilarge_nlinear_scale_levenberg;  /* …and damped alike */
     lm->machine = gsl_multilarge_nlinear_alloc(gsl_multilarge_nlinear_trust, &parameters,
                                                problem->n_rows, problem->p);
     return lm->machine != NULL
@@ -96,15 +98,12 @@ static void find_held(struct fit_lm *lm, const double *z, const double *gradient
                       (z[j] >= problem->upper[j] && gradient[j] < 0.0);
 }
 
-/* Jᵀ·u and, with u = f, Jᵀ·J; rows J_i = −slope_i·(∂r/∂z)_i, zeros for what is held, which GSL then
- * leaves alone. Its Cholesky solver never asks for J·u. */
-static int set_slopes(CBLAS_TRANSPOSE_t transpose, const gsl_vector *at, const gsl_vector *u,
-                      void *params, gsl_vector *ret, gsl_matrix *ret_normal)
+/* Sums over the slopes of all rows, whatever their residuals. */
+static struct fit_step rows_of(const struct fit_polish *polish)
 {
-    struct fit_lm *lm = params;
-    struct fit_polish *polish = lm->polish;
     const struct fit_problem *problem = polish->problem;
-    struct fit_step rows = {
+
+    return (struct fit_step){
         .n = problem->n_rows,
         .n_rows = problem->n_rows,
         .p = problem->p,
@@ -113,6 +112,17 @@ static int set_slopes(CBLAS_TRANSPOSE_t transpose, const gsl_vector *at, const g
         .weight = polish->along,
         .delta = INFINITY,
     };
+}
+
+/* Jᵀ·u and, with u = f, Jᵀ·J; rows J_i = −slope_i·(∂r/∂z)_i, zeros for what is held, which GSL then
+ * leaves alone. Its Cholesky solver never asks for J·u. */
+static int set_slopes(CBLAS_TRANSPOSE_t transpose, const gsl_vector *at, const gsl_vector *u,
+                      void *params, gsl_vector *ret, gsl_matrix *ret_normal)
+{
+    struct fit_lm *lm = params;
+    struct fit_polish *polish = lm->polish;
+    const struct fit_problem *problem = polish->problem;
+    struct fit_step rows = rows_of(polish);
     double z[LAW_MAX_COEFFICIENTS] = {0}, sums[LAW_MAX_COEFFICIENTS];
     struct fit_matrix normal;
 
@@ -137,6 +147,39 @@ static int set_slopes(CBLAS_TRANSPOSE_t transpose, const gsl_vector *at, const g
     return GSL_SUCCESS;
 }
 
+/* The second derivative of f along v, which geodesic acceleration asks for: what a step of bend·v
+ * leaves of the change that the slopes foretell. */
+static int set_bend(const gsl_vector *at, const gsl_vector *v, void *params, gsl_vector *ret)
+{
+    const struct fit_lm *lm = params;
+    struct fit_polish *polish = lm->polish;
+    const struct fit_problem *problem = polish->problem;
+    struct fit_step rows = rows_of(polish);
+    double z[LAW_MAX_COEFFICIENTS] = {0}, move[LAW_MAX_COEFFICIENTS] = {0};
+
+    take_point(problem, at, z);
+    if (!fit_problem_evaluate(problem, z, polish->trial, polish->ahead))
+        return GSL_EBADFUNC;
+    for (size_t j = 0; j < problem->p; j++)
+        move[j] = gsl_vector_get(v, j);
+    fit_step_along(&rows, move, polish->along);
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        double slope, f = root_of(lm, i, polish->trial[i], &slope);
+
+        gsl_vector_set(ret, i, f - bend * slope * polish->along[i]);
+    }
+    for (size_t j = 0; j < problem->p; j++)
+        z[j] = gsl_vector_get(at, j) + bend * move[j];
+    fit_problem_clip(problem, z);
+    if (!fit_problem_evaluate(problem, z, polish->trial, NULL))
+        return GSL_EBADFUNC;
+    for (size_t i = 0; i < problem->n_rows; i++)
+        gsl_vector_set(ret, i,
+                       2.0 / (bend * bend) *
+                           (root_of(lm, i, polish->trial[i], NULL) - gsl_vector_get(ret, i)));
+    return GSL_SUCCESS;
+}
+
 static double sum_of_squares(const gsl_multilarge_nlinear_workspace *machine)
 {
     const gsl_vector *f = gsl_multilarge_nlinear_residual(machine);
@@ -154,6 +197,7 @@ void fit_lm_run(struct fit_lm *lm, double *z)
     gsl_multilarge_nlinear_fdf system = {
         .f = set_f,
         .df = set_slopes,
+        .fvv = set_bend,
         .n = problem->n_rows,
         .p = problem->p,
         .params = lm,

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/fit_step_rows.h"
+
 enum { REFUSALS_MAX = 15, SHORTENINGS = 3 };
 
 static const double first_damping = 1e-6;
@@ -46,17 +48,12 @@ enum err_code fit_polish_init(struct fit_polish *polish, const struct fit_proble
 
 static double objective(const struct fit_polish *polish, const double *residuals, double delta)
 {
-    size_t n = polish->problem->n;
-    double sum = 0.0;
+    struct fit_step rows = {.n = polish->problem->n,
+                            .n_rows = polish->problem->n_rows,
+                            .weight = polish->weight,
+                            .delta = delta};
+    double sum = fit_step_loss(&rows, residuals);
 
-    for (size_t i = 0; i < n; i++) {
-        double size = fabs(residuals[i]);
-
-        sum +=
-            polish->weight[i] * (size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta));
-    }
-    for (size_t i = n; i < polish->problem->n_rows; i++)
-        sum += 0.5 * polish->weight[i] * residuals[i] * residuals[i];
     return isfinite(sum) ? sum : INFINITY;
 }
 

@@ -1,5 +1,5 @@
-/* fit_step_rows: the loops of a fit_step over its rows, in lanes; private to fit_step.c and
- * fit_lm.c.
+/* fit_step_rows: the loops of a fit_step over its rows, in lanes; private to fit_step.c, fit_lm.c
+ * and fit_polish.c.
  *
  * Each is built for every number of lanes a row may have, and for the vectors of the machine; the
  * bits are the same. t: residuals, n_rows; v: step->along.

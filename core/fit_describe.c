@@ -1,0 +1,83 @@
+/* What a fit says of itself besides its coefficients. */
+#include <float.h>
+#include <gsl/gsl_statistics_double.h>
+#include <math.h>
+
+#include "core/fit_diagnose.h"
+#include "core/fit_identify.h"
+#include "core/fit_interval.h"
+#include "core/fit_work.h"
+
+/* Sums over the runs at the answer. */
+static void measure(const struct fit_work *work, struct fit_result *result)
+{
+    const struct fit_polish *polish = &work->polish;
+    double squares = 0.0, sizes = 0.0, total = 0.0, n = (double)work->count;
+    double k = (double)result->n_free + 1.0, likelihood;
+
+    for (size_t i = 0; i < work->problem.n; i++) {
+        double r = polish->residual[i], w = work->problem.weight[i];
+
+        squares += w * r * r;
+        sizes += w * fabs(r);
+        total += w;
+    }
+    result->points = work->count;
+    result->rmse_log = sqrt(squares / total);
+    result->mae_log = sizes / total;
+    likelihood = n * log(fmax(squares / n, DBL_MIN)); /* a perfect fit stays a number */
+    result->bic = likelihood + k * log(n);
+    result->aicc = n > k + 1.0 ? likelihood + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0) : NAN;
+}
+
+/* The share `level` of runs lies within so many residuals; a normal sample's would be within z. */
+static double noise_of(const struct fit_work *work)
+{
+    const struct fit_polish *polish = &work->polish;
+    size_t n = work->problem.n, p = work->problem.p;
+    size_t rank = (size_t)(work->options->level * (double)n);
+
+    for (size_t i = 0; i < n; i++)
+        polish->trial[i] = fabs(polish->residual[i]);
+    return gsl_stats_select(polish->trial, 1, n, rank < n ? rank : n - 1) /
+           fit_interval_normal(work->options->level) *
+           (n > p ? sqrt((double)n / (double)(n - p)) : 1.0);
+}
+
+static void set_ranges(const struct fit_work *work, struct fit_result *result)
+{
+    for (int v = 0; v < LAW_VARIABLE_COUNT; v++) {
+        struct fit_range *range = &result->range[v];
+
+        range->min = range->max = NAN;
+        if (!law_reads(work->options->law, (enum law_variable)v))
+            continue;
+        for (size_t i = 0; i < work->count; i++) {
+            double value = fit_identify_value(&work->obs[i], (enum law_variable)v);
+
+            range->min = fmin(range->min, value);
+            range->max = fmax(range->max, value);
+        }
+    }
+}
+
+void fit_work_describe(struct fit_work *work, struct fit_result *result)
+{
+    const struct law *law = work->options->law;
+    const struct fit_polish *polish = &work->polish;
+
+    (void)fit_problem_evaluate(&work->problem, work->found.z, polish->residual, polish->jacobian);
+    fit_error_set(&work->problem, work->found.z, polish->residual, polish->jacobian, &work->error);
+    result->condition_number = work->error.condition_number;
+    for (size_t i = 0; i < law->n_coefficients; i++) {
+        size_t j = work->problem.coordinate[i];
+
+        result->standard_error[i] = j == SIZE_MAX ? NAN : work->error.error[j];
+        result->interval[i][0] = result->interval[i][1] = NAN;
+    }
+    measure(work, result);
+    result->noise_log = noise_of(work);
+    set_ranges(work, result);
+    fit_diagnose(&work->error, &work->problem, polish->residual, work->obs, work->count,
+                 polish->trial, result);
+}
