@@ -4,7 +4,8 @@
  * the targets covary (suggest_space.h). To observe a run with noise sd σ takes
  * cov(target, run)²/(var(run) + σ²) off the target's variance, and what is known of all other runs
  * is updated alike (suggest_design.h). Lists are grown greedily on a grid in several ways, improved
- * by exchange and moved off the grid (suggest_refine.h); the best is the answer.
+ * by exchange and moved off the grid (suggest_refine.h); the best is the answer. It may hold a run
+ * more than once: the noise of runs is independent, and designs have few places worth a run.
  *
  * Pure; memory from the arena. Deterministic.
  */

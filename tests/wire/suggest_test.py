@@ -2,6 +2,8 @@
 """The next runs to make: within budget and box, and worth it when made."""
 import math
 
+import numpy
+
 from checked import Checked
 import tap
 
@@ -68,6 +70,58 @@ def each_run_shrinks_what_is_not_known():
     assert more['sd_log_after'] <= answer['sd_log_after'] * (1 + 1e-9)
     noisy = suggest(runs=5, noise=0.2).json
     assert noisy['sd_log_after'] > answer['sd_log_after'] and noisy['noise_log'] == 0.2
+
+
+def slope(coefficients, run, names):
+    """d ln L / d ln |coefficient| by differences, from the law as its paper writes it."""
+    def ln_loss(c):
+        hat = 1 / (1 / (run['experts'] - 1 + 1 / (1 / c['E_start'] - 1 / c['E_max'])) + 1 / c['E_max'])
+        ln = math.log(hat)
+        return math.log(
+            c['a'] * hat ** c['delta'] * run['n_active'] ** (c['alpha'] + c['gamma'] * ln) +
+            c['b'] * hat ** c['omega'] * run['tokens'] ** (c['beta'] + c['zeta'] * ln) + c['c'])
+    step = 1e-6
+    ends = [[ln_loss({**coefficients, name: coefficients[name] * (1 + sign * step)})
+             for sign in (-1, 1)] for name in names]
+    return [(high - low) / 2 / step for low, high in ends]
+
+
+@tap.test
+def no_run_elsewhere_tells_more_than_a_suggested_one():
+    """Neither than one suggested twice. By information matrices of our own; swaps over a grid."""
+    fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint'}).json
+    made = daemon.get('/v1/experiments?study=marin-moe').json['items']
+    answer = suggest(fit=fit['id'], budget=5e19, plan={'compute': 1e22, 'memory': 80e9}).json
+    names = [name for name in fit['coefficients'] if name not in fit['options']['fixed']]
+
+    def feature(run):
+        return numpy.array(slope(fit['coefficients'], run, names))
+
+    best = answer['target']
+    targets = [feature({'n_active': best['n_active'] * factor, 'experts': best['experts'],
+                        'tokens': best['tokens'] / factor}) for factor in (1, 0.5, 2)]
+    today = sum(numpy.outer(f, f) for f in map(feature, made))
+
+    def variance(features):
+        known = today + sum(numpy.outer(f, f) for f in features)
+        return sum(f @ numpy.linalg.solve(known, f) for f in targets)
+
+    features = [feature(run) for run in answer['runs']]
+    left = variance(features)
+    assert math.isclose(1 - math.sqrt(left / variance([])), answer['shrinkage'], rel_tol=1e-6)
+    places = [(run['experts'], run['n_active'], run['tokens']) for run in answer['runs']]
+    assert len(set(places)) < len(places), places  # the sample has one worth a replicate
+    low, high = fit['ranges']['n_active'][0], 4 * fit['ranges']['n_active'][1]
+    fewest, most = fit['ranges']['tokens'][0], 4 * fit['ranges']['tokens'][1]
+    for i, run in enumerate(answer['runs']):
+        flops = 5e19 - answer['flops'] + run['train_flops']
+        for n_active in numpy.geomspace(low, high, 20):
+            for tokens in numpy.geomspace(fewest, most, 20):
+                tokens = min(tokens, flops / 6 / n_active)
+                for experts in (16, 32, 64):
+                    other = {'n_active': n_active, 'tokens': tokens, 'experts': experts}
+                    swapped = features[:i] + features[i + 1:] + [feature(other)]
+                    assert tokens < fewest or variance(swapped) > left * (1 - 1e-3), other
 
 
 @tap.test
