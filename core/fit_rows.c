@@ -13,7 +13,7 @@
 
 enum {
     FEATURES_MAX = LAW_MAX_TERMS * (LAW_MAX_COEFFICIENTS + 1),
-    RUNS_AT_ONCE = 4, /* share the loads of mix */
+    RUNS_AT_ONCE = 8, /* share the loads of mix */
 };
 
 struct features {
@@ -21,6 +21,9 @@ struct features {
     size_t column[FEATURES_MAX]; /* of ∂φ (term·n_coefficients + coefficient), or of φ */
     bool is_slope[FEATURES_MAX];
     double mix[FEATURES_MAX][FIT_STRIDE];
+    /* Those that a lane's coordinates have any of: terms that share none keep to their own. */
+    size_t n_in_lane[FIT_STRIDE / FIT_LANE];
+    size_t in_lane[FIT_STRIDE / FIT_LANE][FEATURES_MAX];
 };
 
 /* One block's values by column. */
@@ -30,6 +33,19 @@ struct block {
     double dphi[FIT_BLOCK * LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
     double sum[FIT_BLOCK], f[FIT_BLOCK], unit[FIT_BLOCK];
 };
+
+static void sort_by_lane(struct features *features)
+{
+    for (size_t lane = 0; lane < FIT_STRIDE / FIT_LANE; lane++) {
+        features->n_in_lane[lane] = 0;
+        for (size_t m = 0; m < features->count; m++) {
+            const double *mix = features->mix[m] + lane * FIT_LANE;
+
+            if (mix[0] != 0.0 || mix[1] != 0.0 || mix[2] != 0.0 || mix[3] != 0.0)
+                features->in_lane[lane][features->n_in_lane[lane]++] = m;
+        }
+    }
+}
 
 static void set_features(const struct fit_problem *problem, const struct fit_point *point,
                          struct features *ret)
@@ -58,6 +74,7 @@ static void set_features(const struct fit_problem *problem, const struct fit_poi
         ret->is_slope[ret->count] = false;
         ret->column[ret->count++] = k;
     }
+    sort_by_lane(ret);
 }
 
 static const double *feature_values(const struct features *features, const struct block *block,
@@ -108,67 +125,50 @@ static bool fill_block(const struct fit_problem *problem, const struct fit_point
     return set_response(law, block);
 }
 
-/* Rows of a few runs from the ith on; inlined at constant numbers of runs and of lanes, so that
+/* One lane of the rows of a few runs from the ith on; inlined at a constant number of runs, so that
  * they stay in registers. Adds zeros to check, or NAN somewhere. */
-LANES_INLINE void rows_at_once(const struct features *features, const double *const *value,
-                               const double *unit, size_t i, size_t runs, size_t lanes,
-                               fit_lane *check, double *ret_rows)
+LANES_INLINE void lane_of_rows(const struct features *features, const double *const *value,
+                               const double *unit, size_t i, size_t runs, size_t lane,
+                               size_t stride, fit_lane *check, double *ret_rows)
 {
-    fit_lane row[RUNS_AT_ONCE][FIT_STRIDE / FIT_LANE] = {{{0}}};
+    fit_lane row[RUNS_AT_ONCE] = {{0}};
 
-    for (size_t m = 0; m < features->count; m++)
-#pragma GCC unroll 4
-        for (size_t l = 0; l < lanes; l++) {
-            fit_lane mix;
+    for (size_t a = 0; a < features->n_in_lane[lane]; a++) {
+        size_t m = features->in_lane[lane][a];
+        fit_lane mix;
 
-            memcpy(&mix, features->mix[m] + l * FIT_LANE, sizeof mix);
-#pragma GCC unroll 4
-            for (size_t r = 0; r < runs; r++)
-                row[r][l] += value[m][i + r] * mix;
-        }
-#pragma GCC unroll 4
-    for (size_t r = 0; r < runs; r++)
-#pragma GCC unroll 4
-        for (size_t l = 0; l < lanes; l++) {
-            fit_lane scaled = unit[i + r] * row[r][l];
+        memcpy(&mix, features->mix[m] + lane * FIT_LANE, sizeof mix);
+#pragma GCC unroll 8
+        for (size_t r = 0; r < runs; r++)
+            row[r] += value[m][i + r] * mix;
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < runs; r++) {
+        fit_lane scaled = unit[i + r] * row[r];
 
-            *check += 0.0 * scaled;
-            memcpy(ret_rows + ((i + r) * lanes + l) * FIT_LANE, &scaled, sizeof scaled);
-        }
-}
-
-LANES_INLINE bool rows_of(const struct features *features, const struct block *block, size_t lanes,
-                          double *ret_rows)
-{
-    const double *value[FEATURES_MAX];
-    fit_lane check = {0};
-    size_t i = 0;
-
-    for (size_t m = 0; m < features->count; m++)
-        value[m] = feature_values(features, block, m);
-    for (; i + RUNS_AT_ONCE <= block->size; i += RUNS_AT_ONCE)
-        rows_at_once(features, value, block->unit, i, RUNS_AT_ONCE, lanes, &check, ret_rows);
-    for (; i < block->size; i++)
-        rows_at_once(features, value, block->unit, i, 1, lanes, &check, ret_rows);
-    return check[0] + check[1] + check[2] + check[3] == 0.0;
+        *check += 0.0 * scaled;
+        memcpy(ret_rows + (i + r) * stride + lane * FIT_LANE, &scaled, sizeof scaled);
+    }
 }
 
 FIT_CLONES
 static bool block_rows(const struct fit_problem *problem, const struct features *features,
                        const struct block *block, double *ret_rows)
 {
-    size_t lanes = problem->stride / FIT_LANE;
+    size_t lanes = problem->stride / FIT_LANE, stride = problem->stride, i = 0;
+    const double *value[FEATURES_MAX];
+    fit_lane check = {0};
 
-    switch (lanes) {
-    case 1:
-        return rows_of(features, block, 1, ret_rows);
-    case 2:
-        return rows_of(features, block, 2, ret_rows);
-    case 3:
-        return rows_of(features, block, 3, ret_rows);
-    default:
-        return rows_of(features, block, lanes, ret_rows);
-    }
+    for (size_t m = 0; m < features->count; m++)
+        value[m] = feature_values(features, block, m);
+    for (; i + RUNS_AT_ONCE <= block->size; i += RUNS_AT_ONCE)
+        for (size_t l = 0; l < lanes; l++)
+            lane_of_rows(features, value, block->unit, i, RUNS_AT_ONCE, l, stride, &check,
+                         ret_rows);
+    for (; i < block->size; i++)
+        for (size_t l = 0; l < lanes; l++)
+            lane_of_rows(features, value, block->unit, i, 1, l, stride, &check, ret_rows);
+    return check[0] + check[1] + check[2] + check[3] == 0.0;
 }
 
 /* The rows of the priors: residual (mean − x)/sd, f = x/sd. */
