@@ -6,7 +6,7 @@
 #include "core/plan_interval.h"
 #include "core/plan_search.h"
 
-enum { GRID = 256 };
+enum { GRID = 256, NEWTON_MAX = 50 };
 
 /* Of a loss, relative, with room: the ends of a range are shown, not built upon. */
 static const double rounding = 1e-13;
@@ -50,14 +50,78 @@ static double edge(const struct above *above, double inside, double at_inside, d
     return plan_search_root(above_at, above, in, at_in, out, at_out);
 }
 
-void plan_near_range(const struct plan_cell *cell, const struct plan_point *best, double threshold,
-                     double ret_d[2])
+/* The loss along a line of compute 6·N·D, relative to that of the best point, a function of s = ln
+ * N/N_best: size·(e^(mu·s) − 1) + data·(e^(−nu·s) − 1), convex. */
+struct powers {
+    double size, mu, data, nu;
+};
+
+/* Where it reaches `gap` on the side of toward, ±1: by Newton's method from where its first terms
+ * do, which from its second step on only comes nearer. NAN where it does not get there. */
+static double powers_edge(const struct powers *p, double gap, double tolerance, double toward)
+{
+    double slope = p->size * p->mu - p->data * p->nu;
+    double bend = p->size * p->mu * p->mu + p->data * p->nu * p->nu;
+    double s = (toward * sqrt(slope * slope + 2 * bend * gap) - slope) / bend;
+
+    for (int i = 0; i < NEWTON_MAX; i++) {
+        double size = p->size * exp(p->mu * s), data = p->data * exp(-p->nu * s);
+        double by = size - p->size + (data - p->data) - gap;
+
+        if (fabs(by) <= tolerance)
+            return s;
+        s -= by / (size * p->mu - data * p->nu);
+    }
+    return NAN;
+}
+
+/* The range where nothing but compute limits tokens, and takes 6·N·D of them; false where that is
+ * not so. */
+static bool range_of_powers(const struct plan_cell *cell, const struct plan_point *best,
+                            double threshold, double ret_n[2])
+{
+    const struct plan_limits *limits = cell->limits;
+    const struct law_slice *slice = &cell->slice;
+    double n = plan_poly_at(&cell->active, best->d_model), gap = threshold - best->loss;
+    double least = plan_poly_at(&cell->active, cell->d_min), tolerance = rounding * threshold;
+    double most = limits->compute_flops / SHAPE_TRAIN_FLOPS_PER_PARAM; /* for one token */
+    struct powers powers;
+
+    if (!cell->closed_form || most == INFINITY || limits->max_tokens < INFINITY ||
+        limits->max_tokens_per_param < INFINITY || limits->min_tokens_per_param > 0)
+        return false;
+    powers = (struct powers){
+        .size = slice->m[0] * exp(slice->mu[0] * log(n)),
+        .mu = slice->mu[0],
+        .data = slice->n * exp(slice->nu * log(best->tokens)),
+        .nu = slice->nu,
+    };
+    if (cell->d_max < INFINITY)
+        most = fmin(most, plan_poly_at(&cell->active, cell->d_max));
+    ret_n[0] = n > least ? n * exp(powers_edge(&powers, gap, tolerance, -1)) : n;
+    ret_n[1] = n < most ? n * exp(powers_edge(&powers, gap, tolerance, 1)) : n;
+    if (!(ret_n[0] <= n && ret_n[1] >= n))
+        return false;
+    ret_n[0] = fmax(ret_n[0], fmin(n, least));
+    ret_n[1] = fmin(ret_n[1], fmax(n, most));
+    return true;
+}
+
+/* The least and the greatest N_act, tokens as plan_least_tokens says, whose loss is at most
+ * `threshold`; best is the cell's least-loss point and lies below it. Where the cell is not
+ * unimodal the set may have gaps between the two. */
+static void find_range(const struct plan_cell *cell, const struct plan_point *best,
+                       double threshold, double ret_n[2])
 {
     const struct above above = {cell, threshold};
-    double x = log(best->d_model), below = best->loss - threshold;
+    double x = log(best->d_model), below = best->loss - threshold, low, high;
 
-    ret_d[0] = fmin(best->d_model, exp(edge(&above, x, below, log(cell->d_min))));
-    ret_d[1] = fmax(best->d_model, exp(edge(&above, x, below, log(plan_least_d_max(cell)))));
+    if (range_of_powers(cell, best, threshold, ret_n))
+        return;
+    low = exp(edge(&above, x, below, log(cell->d_min)));
+    high = exp(edge(&above, x, below, log(plan_least_d_max(cell))));
+    ret_n[0] = plan_poly_at(&cell->active, fmin(best->d_model, low));
+    ret_n[1] = plan_poly_at(&cell->active, fmax(best->d_model, high));
 }
 
 static int by_loss(const void *a, const void *b)
@@ -112,7 +176,6 @@ static enum err_code fill_ranges(const struct plan_question *question,
         double granularity = question->granularity[k % question->n_granularity];
         struct plan_point point = points[k];
         struct plan_cell cell;
-        double d[2];
 
         if ((experts <= 1 && k % question->n_granularity > 0) ||
             (question->objective == PLAN_LEAST_LOSS && !(point.loss <= threshold)))
@@ -122,13 +185,9 @@ static enum err_code fill_ranges(const struct plan_question *question,
             continue;
         if (!(point.loss <= threshold))
             continue;
-        plan_near_range(&cell, &point, threshold, d);
-        near[count++] = (struct plan_near_optimal){
-            .experts = cell.experts,
-            .granularity = cell.granularity,
-            .n_active = {plan_poly_at(&cell.active, d[0]), plan_poly_at(&cell.active, d[1])},
-            .loss = point.loss,
-        };
+        near[count] = (struct plan_near_optimal){
+            .experts = cell.experts, .granularity = cell.granularity, .loss = point.loss};
+        find_range(&cell, &point, threshold, near[count++].n_active);
     }
     qsort(near, count, sizeof *near, by_loss);
     answer->near_optimal = near;

@@ -8,12 +8,6 @@
 
 #include "core/plan_least.h"
 
-/* The least and the greatest d_model, tokens as plan_least_tokens says, whose loss is at most
- * `threshold`; best is the cell's least-loss point and lies below it. Where the cell is not
- * unimodal the set may have gaps between the two. */
-void plan_near_range(const struct plan_cell *cell, const struct plan_point *best, double threshold,
-                     double ret_d[2]);
-
 /* Fills near_optimal_loss and near_optimal of an answer that has its optimum. points: the
  * least-loss point of each (E, G), n_experts × n_granularity, for that objective; cost: the
  * optimum's. ERR_NO_MEMORY. */
