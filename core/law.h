@@ -82,6 +82,8 @@ struct law_slice {
     double n, nu, c;
 };
 
+struct law_near_form;
+
 struct law {
     const char *name; /* "joint" */
     const char *title;
@@ -111,11 +113,8 @@ struct law {
      * laws that have no need: law_losses takes them one by one. */
     bool (*losses)(const double *columns, size_t count, const struct law_x *x, double *ret_loss);
 
-    /* The same nearly, of n_x of them at once, for who then asks a few exactly: ret_near[k·stride +
-     * i] is within *ret_error of the loss of set i at x[k], relative, and INFINITY from count to
-     * stride, a multiple of NEAR_LANES. False where that cannot be promised; NULL as above. */
-    bool (*losses_near)(const double *columns, size_t count, const struct law_x *x, size_t n_x,
-                        size_t stride, float *ret_near, double *ret_error);
+    /* The same nearly, of sets made ready before; see law_near.h. NULL as above. */
+    const struct law_near_form *near;
 
     /* NULL for a law that cannot plan. */
     void (*slice)(const double *coefficients, double experts, double granularity,

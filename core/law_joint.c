@@ -94,6 +94,6 @@ const struct law law_joint = {
     .coefficients = joint_coefficients,
     .terms = terms,
     .losses = losses,
-    .losses_near = law_joint_near,
+    .near = &law_joint_near,
     .slice = slice,
 };

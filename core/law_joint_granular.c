@@ -114,6 +114,6 @@ const struct law law_joint_granular = {
     .coefficients = joint_coefficients,
     .terms = terms,
     .losses = losses,
-    .losses_near = law_joint_granular_near,
+    .near = &law_joint_granular_near,
     .slice = slice,
 };

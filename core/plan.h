@@ -33,6 +33,7 @@
 #include "core/err.h"
 #include "core/fit.h"
 #include "core/law.h"
+#include "core/law_near.h"
 #include "core/shape.h"
 
 enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 4 };
@@ -46,7 +47,7 @@ struct plan_model {
     double fixed_experts;                       /* the only E the fit holds for, or 0 */
     size_t n_draws;                             /* 0: no intervals */
     const double *draws;                        /* n_draws × n_coefficients */
-    const double *draw_columns;                 /* the same transposed; NULL: not at hand */
+    const struct law_near *near;                /* the same made ready; NULL: not at hand */
 };
 
 enum plan_objective { PLAN_LEAST_LOSS, PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY };

@@ -2,49 +2,23 @@
 
 #include <math.h>
 
-#include "core/near.h"
+#include "core/law_near.h"
 #include "core/plan_draws.h"
+#include "core/plan_quantile.h"
 
-/* Configurations asked of all draws at once; and draws asked exactly for one quantile: FEW are
- * aimed at, MANY taken where rounding cannot tell more apart. */
-enum { AT_ONCE = 16, FEW = 8, MANY = 128, CUTS = 4, NARROWINGS = 14 };
+/* Configurations asked of all draws at once, and draws asked exactly for a quantile. */
+enum { AT_ONCE = 16, MANY = PLAN_QUANTILE_MANY };
 
-/* A model's draws column by column, and scratch for their losses. */
+/* A model's draws, and room for their losses. */
 struct asked {
     const struct plan_model *model;
-    const double *columns;
-    double *loss;  /* of all draws */
-    float *near;   /* at_once rows of stride; NULL: the law or the arena has none */
-    size_t stride; /* a multiple of NEAR_LANES, >= n_draws */
+    const struct law_near *near; /* NULL: the law or the arena has none */
+    float *value;                /* of near: AT_ONCE rows of near->stride */
+    uint8_t *mark;               /* of near: a row */
+    double *exact;               /* the draws column by column and a row of losses; NULL at first */
     double level;
+    struct arena *arena;
 };
-
-static enum err_code asked_init(struct asked *asked, const struct plan_model *model, double level,
-                                size_t at_once, struct arena *arena, struct err *err)
-{
-    size_t n = model->law->n_coefficients, count = model->n_draws;
-    size_t stride = (count + NEAR_LANES - 1) / NEAR_LANES * NEAR_LANES;
-    double *block = arena_alloc(arena, (model->draw_columns ? 1 : n + 1) * count * sizeof *block);
-
-    if (!block)
-        return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", count);
-    *asked = (struct asked){
-        .model = model,
-        .columns = model->draw_columns,
-        .loss = block,
-        .stride = stride,
-        .level = level,
-    };
-    if (model->law->losses_near && count > MANY)
-        asked->near = arena_alloc(arena, at_once * stride * sizeof *asked->near);
-    if (model->draw_columns)
-        return ERR_OK;
-    asked->columns = block + count;
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < n; j++)
-            block[(j + 1) * count + i] = model->draws[i * n + j];
-    return ERR_OK;
-}
 
 static struct law_x x_of(const struct plan_configuration *c)
 {
@@ -59,194 +33,78 @@ static struct law_x x_of(const struct plan_configuration *c)
     return law_x_from_obs(&obs);
 }
 
-static void interval_exactly(const struct asked *asked, const struct law_x *x, double ret[2])
+/* Columns of draws, as law_losses wants them: of those at `place`, or (NULL) of the first. */
+static void copy_columns(const struct plan_model *model, const size_t *place, size_t count,
+                         double *ret_column)
 {
-    size_t count = asked->model->n_draws;
+    size_t n = model->law->n_coefficients;
 
-    law_losses(asked->model->law, asked->columns, count, x, asked->loss);
-    plan_draws_quantiles(asked->loss, count, asked->level, ret);
-}
+    for (size_t i = 0; i < count; i++) {
+        const double *draw = model->draws + (place ? place[i] : i) * n;
 
-LANES_INLINE void count_block(const float *value, float most, uint32_t count[NEAR_LANES])
-{
-    for (int i = 0; i < NEAR_LANES; i++)
-        count[i] += value[i] <= most ? 1 : 0;
-}
-
-LANES_INLINE size_t sum_of(const uint32_t count[NEAR_LANES])
-{
-    uint32_t sum = 0;
-
-    for (int i = 0; i < NEAR_LANES; i++)
-        sum += count[i];
-    return sum;
-}
-
-/* How many values are at most each of the thresholds. */
-LANES_CLONES
-static void count_at_most(const float *value, size_t stride, const float most[CUTS],
-                          size_t ret_count[CUTS])
-{
-    uint32_t a[NEAR_LANES] = {0}, b[NEAR_LANES] = {0}, c[NEAR_LANES] = {0}, d[NEAR_LANES] = {0};
-    const float at_a = most[0], at_b = most[1], at_c = most[2], at_d = most[3];
-
-    for (size_t at = 0; at < stride; at += NEAR_LANES) {
-        count_block(value + at, at_a, a);
-        count_block(value + at, at_b, b);
-        count_block(value + at, at_c, c);
-        count_block(value + at, at_d, d);
-    }
-    ret_count[0] = sum_of(a);
-    ret_count[1] = sum_of(b);
-    ret_count[2] = sum_of(c);
-    ret_count[3] = sum_of(d);
-}
-
-/* The places of the values in (low, high], at most MANY of them; MANY + 1 when there are more. And
- * how many are at most low. */
-LANES_CLONES
-static size_t gather(const float *value, size_t stride, float low, float high, size_t *ret_place,
-                     size_t *ret_under)
-{
-    uint32_t under[NEAR_LANES] = {0};
-    size_t n = 0;
-
-    for (size_t at = 0; at < stride; at += NEAR_LANES) {
-        uint32_t inside = 0; /* a bit for each */
-
-        for (int i = 0; i < NEAR_LANES; i++) {
-            float v = value[at + (size_t)i];
-
-            under[i] += v <= low ? 1 : 0;
-            inside |= ((v > low ? 1U : 0U) & (v <= high ? 1U : 0U)) << i;
-        }
-        for (; inside != 0; inside &= inside - 1) {
-            if (n == MANY)
-                return MANY + 1;
-            ret_place[n++] = at + (size_t)__builtin_ctz(inside);
-        }
-    }
-    *ret_under = 0;
-    for (int i = 0; i < NEAR_LANES; i++)
-        *ret_under += under[i];
-    return n;
-}
-
-/* A range that holds the k-th smallest and the next; how many values are at most its ends. */
-struct bracket {
-    float low, high;
-    size_t under, upto;
-};
-
-LANES_CLONES
-static void find_range(const float *value, size_t count, float ret_range[2])
-{
-    float least[NEAR_LANES], most[NEAR_LANES];
-
-    memcpy(least, value, sizeof least);
-    memcpy(most, value, sizeof most);
-    for (size_t at = 0; at + NEAR_LANES <= count; at += NEAR_LANES)
-        for (int i = 0; i < NEAR_LANES; i++) {
-            float v = value[at + (size_t)i];
-
-            least[i] = v < least[i] ? v : least[i];
-            most[i] = v > most[i] ? v : most[i];
-        }
-    for (size_t i = count - count % NEAR_LANES; i < count; i++) {
-        least[0] = value[i] < least[0] ? value[i] : least[0];
-        most[0] = value[i] > most[0] ? value[i] : most[0];
-    }
-    for (int i = 1; i < NEAR_LANES; i++) {
-        least[0] = least[i] < least[0] ? least[i] : least[0];
-        most[0] = most[i] > most[0] ? most[i] : most[0];
-    }
-    ret_range[0] = least[0];
-    ret_range[1] = most[0];
-}
-
-/* By counting, which no branch of the data slows. */
-static void cut(const float *value, size_t stride, const float at[CUTS], size_t k,
-                struct bracket *bracket)
-{
-    size_t count[CUTS];
-
-    count_at_most(value, stride, at, count);
-    for (int j = 0; j < CUTS && count[j] <= k; j++) {
-        bracket->low = at[j];
-        bracket->under = count[j];
-    }
-    for (int j = CUTS - 1; j >= 0 && count[j] >= k + 2; j--) {
-        bracket->high = at[j];
-        bracket->upto = count[j];
+        for (size_t j = 0; j < n; j++)
+            ret_column[j * count + i] = draw[j];
     }
 }
 
-/* Where the quantile was of the configuration before: which draw, and how far around it a bracket
- * of few reached. The order of the draws changes little from one E to the next. */
-struct guess {
-    bool known;
-    size_t place;
-    float reach;
-};
-
-/* What one look around the guess tells: both ends, one, or none of them. */
-static void look_around(const float *value, const struct asked *asked, const struct guess *guess,
-                        size_t k, struct bracket *bracket)
+static enum err_code interval_exactly(struct asked *asked, const struct law_x *x, double ret[2],
+                                      struct err *err)
 {
-    const float middle = value[guess->place], near = 8 * guess->reach, far = 32 * guess->reach;
-    const float at[CUTS] = {middle - far, middle - near, middle + near, middle + far};
+    const struct plan_model *model = asked->model;
+    size_t count = model->n_draws, columns = model->law->n_coefficients * count;
 
-    cut(value, asked->stride, at, k, bracket);
+    if (!asked->exact) {
+        asked->exact = arena_alloc(asked->arena, (columns + count) * sizeof *asked->exact);
+        if (!asked->exact)
+            return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", count);
+        copy_columns(model, NULL, count, asked->exact);
+    }
+    law_losses(model->law, asked->exact, count, x, asked->exact + columns);
+    plan_draws_quantiles(asked->exact + columns, count, asked->level, ret);
+    return ERR_OK;
 }
 
-/* The few that may be the k-th smallest and the next. */
-static struct bracket narrow(const float *value, const struct asked *asked,
-                             const struct guess *guess, size_t k)
+/* From what is nearly the losses at x, within `error`; false where too many may be the ones looked
+ * for. */
+static bool interval_nearly(const struct asked *asked, const struct law_x *x, const float *value,
+                            double error, struct plan_quantile q[2], double ret[2])
 {
-    struct bracket bracket = {-INFINITY, INFINITY, 0, asked->model->n_draws};
+    const struct law_near *near = asked->near;
+    size_t place[2 * MANY], k[2], n[2];
+    double column[LAW_MAX_COEFFICIENTS * 2 * MANY], loss[2 * MANY];
 
-    if (guess->known)
-        look_around(value, asked, guess, k, &bracket);
-    if (bracket.low == -INFINITY || bracket.high == INFINITY) {
-        float range[2];
-
-        find_range(value, asked->model->n_draws, range);
-        bracket.low = fmaxf(bracket.low, range[0]);
-        bracket.high = fminf(bracket.high, range[1]);
-    }
-    for (int i = 0; i < NARROWINGS && bracket.upto - bracket.under > FEW; i++) {
-        float step = (bracket.high - bracket.low) / (CUTS + 1), at[CUTS];
-
-        for (int j = 0; j < CUTS; j++)
-            at[j] = bracket.low + step * (float)(j + 1);
-        cut(value, asked->stride, at, k, &bracket);
-    }
-    return bracket;
-}
-
-/* The quantile that is `fraction` from the k-th smallest loss to the next; false where too many may
- * be these two. A loss further than 3·error from the range lies outside the two for certain. */
-static bool quantile(const struct asked *asked, const struct law_x *x, const float *near,
-                     double error, double probability, struct guess *guess, double *ret)
-{
-    const struct law *law = asked->model->law;
-    size_t count = asked->model->n_draws, place[MANY], under, n;
-    double at = probability * (double)(count - 1);
-    double column[LAW_MAX_COEFFICIENTS * MANY], loss[MANY];
-    size_t k = (size_t)at;
-    struct bracket bracket = narrow(near, asked, guess, k);
-
-    n = gather(near, asked->stride, bracket.low * (float)(1 - 4 * error),
-               bracket.high * (float)(1 + 4 * error), place, &under);
-    if (n > MANY)
+    if (!plan_quantile_find(value, near->count, near->stride, error, asked->mark, q))
         return false;
-    *guess = (struct guess){true, place[n / 2], (bracket.high - bracket.low) / 2};
-    for (size_t j = 0; j < law->n_coefficients; j++)
-        for (size_t i = 0; i < n; i++)
-            column[j * n + i] = asked->columns[j * count + place[i]];
-    law_losses(law, column, n, x, loss);
-    *ret = plan_draws_between(loss, n, k - under, at - (double)k);
+    n[0] = plan_quantile_choose(value, error, &q[0], place, &k[0]);
+    n[1] = plan_quantile_choose(value, error, &q[1], place + n[0], &k[1]);
+    copy_columns(asked->model, place, n[0] + n[1], column);
+    law_losses(asked->model->law, column, n[0] + n[1], x, loss);
+    ret[0] = plan_draws_between(loss, n[0], k[0], q[0].fraction);
+    ret[1] = plan_draws_between(loss + n[0], n[1], k[1], q[1].fraction);
     return true;
+}
+
+/* Without `near`, or room for it, everything is asked exactly. */
+static void asked_init(struct asked *asked, const struct plan_model *model, double level,
+                       struct law_near *near, size_t at_once, struct arena *arena)
+{
+    size_t count = model->n_draws;
+
+    *asked = (struct asked){.model = model, .near = model->near, .level = level, .arena = arena};
+    if (count <= MANY)
+        asked->near = NULL;
+    else if (!asked->near && law_near_room(model->law, count) > 0) {
+        float *room = arena_alloc(arena, law_near_room(model->law, count) * sizeof *room);
+
+        if (room && law_near_init(near, model->law, model->draws, count, room))
+            asked->near = near;
+    }
+    if (!asked->near)
+        return;
+    asked->value = arena_alloc(arena, at_once * asked->near->stride * sizeof *asked->value);
+    asked->mark = arena_alloc(arena, asked->near->stride);
+    if (!asked->value || !asked->mark)
+        asked->near = NULL;
 }
 
 enum err_code plan_interval_fill(const struct plan_model *model, double level,
@@ -254,11 +112,13 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
                                  struct arena *arena, struct err *err)
 {
     const double error_max = 1e-3, low = (1 - level) / 2;
-    struct guess guess[2] = {{.known = false}, {.known = false}};
+    struct plan_quantile q[2] = {plan_quantile_at(low, model->n_draws),
+                                 plan_quantile_at(1 - low, model->n_draws)};
+    struct law_near near;
     struct asked asked;
-    enum err_code code =
-        asked_init(&asked, model, level, count < AT_ONCE ? count : AT_ONCE, arena, err);
+    enum err_code code = ERR_OK;
 
+    asked_init(&asked, model, level, &near, count < AT_ONCE ? count : AT_ONCE, arena);
     for (size_t from = 0; code == ERR_OK && from < count; from += AT_ONCE) {
         size_t n = count - from < AT_ONCE ? count - from : AT_ONCE;
         struct law_x x[AT_ONCE];
@@ -267,17 +127,14 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
 
         for (size_t k = 0; k < n; k++)
             x[k] = x_of(configurations[from + k]);
-        nearly = asked.near &&
-                 model->law->losses_near(asked.columns, model->n_draws, x, n, asked.stride,
-                                         asked.near, &error) &&
+        nearly = asked.near && model->law->near->losses(asked.near, x, n, asked.value, &error) &&
                  error < error_max;
-        for (size_t k = 0; k < n; k++) {
-            const float *near = nearly ? asked.near + k * asked.stride : NULL;
+        for (size_t k = 0; code == ERR_OK && k < n; k++) {
+            const float *value = nearly ? asked.value + k * asked.near->stride : NULL;
             double *interval = configurations[from + k]->loss_interval;
 
-            if (!nearly || !quantile(&asked, &x[k], near, error, low, &guess[0], &interval[0]) ||
-                !quantile(&asked, &x[k], near, error, 1 - low, &guess[1], &interval[1]))
-                interval_exactly(&asked, &x[k], interval);
+            if (!nearly || !interval_nearly(&asked, &x[k], value, error, q, interval))
+                code = interval_exactly(&asked, &x[k], interval, err);
         }
     }
     return code;

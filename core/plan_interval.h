@@ -1,9 +1,9 @@
 /* plan_interval: the intervals of configurations over a model's draws.
  *
  * Internal to the planner. A quantile of a thousand losses is told by the two of them next to it:
- * where the law can compute all of them nearly (law.losses_near), with a bound on how nearly, only
- * those that may be the two are computed exactly. The answer is the same to the last bit as from
- * all of them. Memory from the arena.
+ * where the law can compute all of them nearly (law_near.h), with a bound on how nearly, only those
+ * that may be the two (plan_quantile.h) are computed exactly. The answer is the same to the last
+ * bit as from all of them. Memory from the arena.
  */
 #ifndef MOEPLAN_CORE_PLAN_INTERVAL_H
 #define MOEPLAN_CORE_PLAN_INTERVAL_H

@@ -79,7 +79,7 @@ static enum err_code choose_record(const struct snapshot *snapshot, const struct
     ret->law = law;
     ret->study = snapshot_study(snapshot, record->study);
     ret->model = model_of_record(law, record);
-    ret->model.draw_columns = snapshot_fit_columns(snapshot, record->id);
+    ret->model.near = snapshot_fit_near(snapshot, record->id);
     return ERR_OK;
 }
 

@@ -133,11 +133,11 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id)
     return entry != NULL ? entry->law : NULL;
 }
 
-const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id)
+const struct law_near *snapshot_fit_near(const struct snapshot *snapshot, int64_t id)
 {
     const struct entry *entry = find_entry(snapshot, id);
 
-    return entry != NULL ? entry->draw_columns : NULL;
+    return entry != NULL && entry->has_near ? &entry->near : NULL;
 }
 
 const struct fit_notes *snapshot_fit_notes(const struct snapshot *snapshot, int64_t id)

@@ -42,8 +42,8 @@ const struct fit_record *snapshot_fit(const struct snapshot *snapshot, int64_t i
  * those coefficients (it was made by another version). */
 const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 
-/* A fit's draws column by column, as plan_model's draw_columns; NULL without draws. */
-const double *snapshot_fit_columns(const struct snapshot *snapshot, int64_t id);
+/* A fit's draws made ready for plans, as plan_model has them; NULL where there are none. */
+const struct law_near *snapshot_fit_near(const struct snapshot *snapshot, int64_t id);
 
 /* What answers repeat of a fit's document, found in it once. */
 struct fit_note {

@@ -14,7 +14,8 @@ struct entry {
     struct arena arena;
     struct fit_record record;
     const struct law *law; /* NULL when this program does not know it as it was fitted */
-    double *draw_columns;  /* the record's draws transposed, for plan_model; NULL without draws */
+    bool has_near;         /* draws, and a law that can ask them nearly: */
+    struct law_near near;  /* see plan_model */
     struct fit_notes notes;
 };
 

@@ -34,20 +34,20 @@ static const struct law *law_of(const struct fit_record *record)
     return law;
 }
 
-/* The draws column by column, which is how plans ask all of them at once. */
-static enum err_code fill_columns(struct entry *entry, struct err *err)
+/* The draws as plans ask all of them at once. */
+static enum err_code fill_near(struct entry *entry, struct err *err)
 {
     const struct fit_record *record = &entry->record;
-    size_t n = record->n_coefficients, count = record->n_draws;
+    size_t room = entry->law != NULL ? law_near_room(entry->law, record->n_draws) : 0;
+    float *blocks;
 
-    if (count == 0)
+    if (room == 0)
         return ERR_OK;
-    entry->draw_columns = arena_alloc(&entry->arena, n * count * sizeof *entry->draw_columns);
-    if (entry->draw_columns == NULL)
+    blocks = arena_alloc(&entry->arena, room * sizeof *blocks);
+    if (blocks == NULL)
         return err_set(err, ERR_NO_MEMORY, "out of memory for a fit");
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < n; j++)
-            entry->draw_columns[j * count + i] = record->draws[i * n + j];
+    entry->has_near =
+        law_near_init(&entry->near, entry->law, record->draws, record->n_draws, blocks);
     return ERR_OK;
 }
 
@@ -107,12 +107,13 @@ enum err_code snapshot_entry_read(struct store *store, int64_t id, struct entry 
     atomic_init(&entry->holders, 1);
     arena_init(&entry->arena, FIT_ARENA_BYTES);
     code = fit_read(store, id, &entry->arena, &entry->record, &gone);
-    if (code == ERR_OK)
-        code = fill_columns(entry, &gone);
+    if (code == ERR_OK) {
+        entry->law = law_of(&entry->record);
+        code = fill_near(entry, &gone);
+    }
     if (code == ERR_OK)
         code = fill_notes(entry, &gone);
     if (code == ERR_OK) {
-        entry->law = law_of(&entry->record);
         *ret = entry;
         return ERR_OK;
     }

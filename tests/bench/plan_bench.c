@@ -68,19 +68,20 @@ static void print_row(const char *what, double *us, double goal_us)
 }
 
 /* Draws about the published coefficients, one percent apart. */
-static void make_draws(const struct preset *preset, size_t n, double *draws, double *columns)
+static void make_draws(const struct preset *preset, size_t n, double *draws)
 {
     struct rng rng = rng_stream(1, 0);
 
     for (size_t i = 0; i < DRAWS; i++)
         for (size_t k = 0; k < n; k++)
-            columns[k * DRAWS + i] = draws[i * n + k] =
-                preset->coefficient[k] * (1 + 0.01 * rng_normal(&rng));
+            draws[i * n + k] = preset->coefficient[k] * (1 + 0.01 * rng_normal(&rng));
 }
 
 static int bench_plan(const struct bench *bench)
 {
-    static double draws[DRAWS * LAW_MAX_COEFFICIENTS], columns[DRAWS * LAW_MAX_COEFFICIENTS];
+    enum { NEAR_ROOM = 2 * DRAWS * LAW_MAX_COEFFICIENTS };
+    static double draws[DRAWS * LAW_MAX_COEFFICIENTS];
+    static float near_room[NEAR_ROOM];
     const struct preset *preset = preset_find(bench->preset);
     struct plan_question question = {
         .model = {.law = law_find(preset->law),
@@ -96,15 +97,20 @@ static int bench_plan(const struct bench *bench)
         .level = 0.9,
         .parts = bench->parts,
     };
+    const struct law *law = question.model.law;
     struct plan_answer answer;
+    struct law_near near;
     struct arena arena;
     struct err err;
     double us[ROUNDS];
 
     if (bench->draws) {
-        make_draws(preset, question.model.law->n_coefficients, draws, columns);
+        make_draws(preset, law->n_coefficients, draws);
+        if (law_near_room(law, DRAWS) > NEAR_ROOM ||
+            !law_near_init(&near, law, draws, DRAWS, near_room))
+            return 1;
         question.model.draws = draws;
-        question.model.draw_columns = columns;
+        question.model.near = &near;
         question.model.n_draws = DRAWS;
     }
     question.limits.memory_bytes = bench->memory_bytes;
