@@ -232,6 +232,7 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
     enum err_code code = check(question, points, err);
     double given = question->limits.compute_flops;
     size_t runs = n_memory > 0 ? n_memory : 1;
+    double *limit_of_row = NULL;
     struct curve curve;
 
     if (code != ERR_OK)
@@ -243,8 +244,14 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
     compute_max = isnan(compute_max) ? given * CURVE_REACH : compute_max;
     if (!curve_table_init(&curve, arena, runs * points))
         return no_room(err, points);
+    if (n_memory > 0) {
+        limit_of_row = curve_table_column(&curve, arena, "memory_limit", runs * points);
+        if (!limit_of_row)
+            return no_room(err, points);
+    }
     for (size_t k = 0; k < runs; k++) {
         struct plan_limits limits = question->limits;
+        size_t first = curve.n_rows;
 
         if (n_memory > 0)
             limits.memory_bytes = memory_bytes[k];
@@ -252,6 +259,8 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
             limits.compute_flops = curve_log_point(compute_min, compute_max, i, points);
             code = frontier_row(question, &limits, arena, &curve, err);
         }
+        for (size_t row = first; n_memory > 0 && row < curve.n_rows; row++)
+            limit_of_row[row] = memory_bytes[k];
     }
     if (code == ERR_OK)
         *ret_curve = curve;

@@ -53,9 +53,9 @@ enum err_code curve_experts(const struct plan_question *question, size_t points,
 
 /* The optimum over compute, all other limits as given: N*(C), D*(C), E*(C), G*(C) and the least
  * loss, for `points` budgets log-spaced over [compute_min, compute_max] or, where those are NAN,
- * two decades round the question's. Budgets under which nothing fits have no row. With `memory`
- * limits given (count > 0) one run of rows for each, ascending: the front of loss, compute and
- * memory. */
+ * two decades round the question's. Budgets under which nothing fits have no row. With limits on
+ * serving memory given (n_memory > 0) one run of rows for each, in a column more, memory_limit: the
+ * front of loss, compute and memory. */
 enum err_code curve_frontier(const struct plan_question *question, size_t points,
                              double compute_min, double compute_max, const double *memory_bytes,
                              size_t n_memory, struct arena *arena, struct curve *ret_curve,

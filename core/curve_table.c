@@ -47,6 +47,17 @@ bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows)
     return true;
 }
 
+double *curve_table_column(struct curve *curve, struct arena *arena, const char *name,
+                           size_t n_rows)
+{
+    double *values = arena_alloc(arena, n_rows * sizeof *values);
+
+    assert(curve->n_columns < CURVE_COLUMNS_MAX);
+    curve->column[curve->n_columns] = name;
+    curve->value[curve->n_columns++] = values;
+    return values;
+}
+
 /* A budget that is spent is shown as it was given. */
 static double flops_spent(const struct plan_cell *cell, double d_model, double tokens)
 {

@@ -20,6 +20,10 @@ struct curve_cell {
 /* An empty table with room for n_rows. False when the arena is full. */
 bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows);
 
+/* One more column, NULL when the arena is full; rows are its owner's to fill. */
+double *curve_table_column(struct curve *curve, struct arena *arena, const char *name,
+                           size_t n_rows);
+
 /* Appends the configuration at d_model and tokens; tokens NAN or <= 0 leave tokens, loss and what
  * follows from them NAN. n_active is what d_model was made from, so that a size asked for is shown
  * to the bit, or NAN. */

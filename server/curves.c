@@ -40,7 +40,7 @@ static enum err_code draw_frontier(const struct question_query *query,
                                    struct curve *ret, struct err *err)
 {
     return curve_frontier(question, (size_t)query->points, query->compute_min, query->compute_max,
-                          NULL, 0, arena, ret, err);
+                          query->memory_limits.values, query->memory_limits.count, arena, ret, err);
 }
 
 /* A contour is of one E and G: those of the plan, where there is more than one and a plan. */
@@ -115,6 +115,22 @@ static void check_range(struct call *call, const struct drawing_kind *kind, cons
     }
 }
 
+static void check_memory_limits(struct call *call, const struct drawing *drawing)
+{
+    const struct question_query *query = &drawing->query;
+
+    if (query->memory_limits.count == 0)
+        return;
+    if (drawing->kind->draw != draw_frontier)
+        err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "memory_limits", 0,
+                "is not for curves of kind %s", drawing->kind->name);
+    else if (query->limits.memory_bytes < INFINITY || !isnan(query->budget.memory_gpus))
+        answer_fault(call, "memory_limits", "stands in the place of memory: give one of them");
+    else if (query->memory_limits.count * (size_t)query->points > CURVE_POINTS_MAX)
+        err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "memory_limits", 0,
+                "times points is at most %d", CURVE_POINTS_MAX);
+}
+
 static enum err_code draw(struct call *call, struct drawing *drawing)
 {
     const struct question_query *query = &drawing->query;
@@ -152,6 +168,7 @@ enum err_code curves_read(struct call *call)
     check_range(call, drawing.kind, "n_active", query->n_active_min, query->n_active_max);
     check_range(call, drawing.kind, "tokens", query->tokens_min, query->tokens_max);
     check_range(call, drawing.kind, "compute", query->compute_min, query->compute_max);
+    check_memory_limits(call, &drawing);
     if (drawing.kind->draw == NULL && query->points > CONTOUR_POINTS_MAX)
         err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "points", 0,
                 "is at most %d a side for a contour", CONTOUR_POINTS_MAX);

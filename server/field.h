@@ -26,7 +26,7 @@ enum field_kind {
     FIELD_TEXT,      /* const char *, in the arena */
     FIELD_CHOICE,    /* int: index into choices */
     FIELD_NUMBERS,   /* struct field_numbers: "1,2,4" or [1,2,4]; ranges hold for each. A set:
-                        ascending, each once */
+                        ascending, each once; `of` is their kind */
     FIELD_TIME,      /* int64_t microseconds since 1970; RFC 3339 text */
     FIELD_REFERENCE, /* const char *: a name, or an id, which JSON may write as a number */
     FIELD_CUSTOM,    /* `custom` decodes; JSON only */
@@ -45,7 +45,8 @@ struct field_numbers {
 struct field {
     const char *name;
     enum field_kind kind;
-    size_t offset; /* of the target in the struct */
+    size_t offset;      /* of the target in the struct */
+    enum field_kind of; /* FIELD_NUMBERS: what each is */
     bool required;
     /* Inclusive; INFINITY for none. max 0 over a min >= 0: no upper limit. Both 0: any finite
      * value, but counts, bytes and durations are at least 0. For texts: bytes, max 0 for no limit.

@@ -65,7 +65,6 @@ static const struct {
                      "a number of bytes, plain or with B, kB, MB, GB, TB, KiB, MiB, GiB or TiB"},
     [FIELD_DURATION] = {duration_suffixes, "a number of seconds, or one with s, m, h, d or w"},
     [FIELD_INTEGER] = {NULL, "a whole number"},
-    [FIELD_NUMBERS] = {NULL, "numbers separated by commas"},
 };
 
 /* A number with one of the suffixes (NULL: none); may be infinite. False when it is not that. */
@@ -183,7 +182,7 @@ static struct field_numbers sort_distinct(double *values, size_t count)
 }
 
 static enum err_code put_numbers_text(const struct field *field, const char *text, size_t length,
-                                      void *target, const struct field_site *site)
+                                      bool suffixes, void *target, const struct field_site *site)
 {
     size_t count = 1;
     for (size_t i = 0; i < length; i++)
@@ -196,9 +195,11 @@ static enum err_code put_numbers_text(const struct field *field, const char *tex
     for (size_t i = 0; i < count; i++) {
         const char *comma = memchr(text, ',', length);
         size_t part = comma != NULL ? (size_t)(comma - text) : length;
-        if (!number_read(text, part, &values[i]))
-            return field_fault(site, "must be %s: '%.*s' is none",
-                               number_kinds[FIELD_NUMBERS].expected, shown(text, part), text);
+        if (!read_number(text, part, suffixes ? number_kinds[field->of].suffixes : NULL,
+                         &values[i]))
+            return field_fault(site, "must be numbers separated by commas: '%.*s' is not %s",
+                               shown(text, part), text,
+                               suffixes ? number_kinds[field->of].expected : "a number");
         enum err_code code = check_number(field, &values[i], site);
         if (code != ERR_OK)
             return code;
@@ -272,7 +273,7 @@ enum err_code field_put_text(const struct field *field, const char *text, size_t
     case FIELD_INTEGER:
         return put_number_text(field, text, length, suffixes, target, site);
     case FIELD_NUMBERS:
-        return put_numbers_text(field, text, length, target, site);
+        return put_numbers_text(field, text, length, suffixes, target, site);
     case FIELD_BOOL:
         return put_bool_text(text, length, target, site);
     case FIELD_TEXT:

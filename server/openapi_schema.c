@@ -68,13 +68,37 @@ static void write_choices(struct out *out, const struct field *field, bool nulla
     out_array_end(out);
 }
 
-static void write_numbers(struct out *out, const struct field *field)
+static void write_keywords(struct out *out, const struct field *field, bool nullable);
+
+/* A number as a query string may write it: plain, or with a suffix. */
+static void write_suffixed(struct out *out, const struct field *field)
 {
+    out_array_begin(out, "anyOf");
+    out_object_begin(out, NULL);
+    write_keywords(out, field, false);
+    out_object_end(out);
+    out_object_begin(out, NULL);
+    out_text(out, "type", "string");
+    out_text(out, "pattern", kinds[field->kind].query_pattern);
+    out_object_end(out);
+    out_array_end(out);
+}
+
+static void write_numbers(struct out *out, const struct field *field, enum openapi_place place)
+{
+    const struct field one = {.kind = field->of,
+                              .min = field->min,
+                              .max = field->max,
+                              .min_exclusive = field->min_exclusive};
+
+    write_type(out, kinds[field->kind].type, place == OPENAPI_IN_BODY && !field->required);
     out_integer(out, "minItems", 1);
     out_integer(out, "maxItems", FIELD_NUMBERS_MAX);
     out_object_begin(out, "items");
-    out_text(out, "type", "number");
-    write_range(out, field);
+    if (place == OPENAPI_IN_QUERY && kinds[one.kind].query_pattern != NULL)
+        write_suffixed(out, &one);
+    else
+        write_keywords(out, &one, false);
     out_object_end(out);
 }
 
@@ -88,8 +112,6 @@ static void write_keywords(struct out *out, const struct field *field, bool null
     write_type(out, field->whole ? "integer" : kinds[field->kind].type, nullable);
     if (is_number(field->kind))
         write_range(out, field);
-    else if (field->kind == FIELD_NUMBERS)
-        write_numbers(out, field);
     else if (field->kind == FIELD_TIME)
         out_text(out, "format", "date-time");
     else if (field->kind == FIELD_TEXT || field->kind == FIELD_REFERENCE) {
@@ -152,20 +174,6 @@ static void write_named(struct out *out, const char *schema, bool nullable)
     out_array_end(out);
 }
 
-/* A number as a query string may write it: plain, or with a suffix. */
-static void write_suffixed(struct out *out, const struct field *field)
-{
-    out_array_begin(out, "anyOf");
-    out_object_begin(out, NULL);
-    write_keywords(out, field, false);
-    out_object_end(out);
-    out_object_begin(out, NULL);
-    out_text(out, "type", "string");
-    out_text(out, "pattern", kinds[field->kind].query_pattern);
-    out_object_end(out);
-    out_array_end(out);
-}
-
 void openapi_write_field(struct out *out, const char *name, const struct field *field,
                          enum openapi_place place)
 {
@@ -180,6 +188,8 @@ void openapi_write_field(struct out *out, const char *name, const struct field *
         write_named(out, "FitReference", nullable);
     else if (!in_body && kinds[field->kind].query_pattern != NULL)
         write_suffixed(out, field);
+    else if (field->kind == FIELD_NUMBERS)
+        write_numbers(out, field, place);
     else
         write_keywords(out, field, nullable);
     write_default(out, field);

@@ -17,6 +17,7 @@ struct question_query {
     int64_t points;
     /* The ends of ranges, NAN when not given. */
     double n_active_min, n_active_max, tokens_min, tokens_max, compute_min, compute_max;
+    struct field_numbers memory_limits; /* bytes; count 0 when not given */
     int format;
     /* Both. */
     struct model_query model;

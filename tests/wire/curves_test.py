@@ -80,10 +80,9 @@ def bands_are_the_intervals_of_the_fit():
         drawn = curve(kind, fit=FIT['id'], study='marin-moe', **LIMITS)
         row = [row for row in rows(drawn) if row['loss_low'] is not None][-1]
         assert row['loss_low'] < row['loss_high'], kind
-        # A prediction interpolates between draws in ln loss, a curve in loss.
         low, high = loss(FIT['id'], row)['interval']
-        assert math.isclose(low, row['loss_low'], rel_tol=1e-6), kind
-        assert math.isclose(high, row['loss_high'], rel_tol=1e-6), kind
+        assert math.isclose(low, row['loss_low'], rel_tol=1e-9), kind
+        assert math.isclose(high, row['loss_high'], rel_tol=1e-9), kind
 
 
 @tap.test
@@ -123,6 +122,32 @@ def the_compute_line_of_tokens_is_where_the_budget_ends():
                    for row in mine)
         assert math.isclose(max(row['tokens'] for row in mine if row['feasible']),
                             line['tokens_by_compute'], rel_tol=1e-9)
+
+
+@tap.test
+def the_front_of_loss_compute_and_memory_is_the_plans():
+    query = {'fit': 'joint-granular-composed', 'compute': 1e22, 'points': 5, 'kv_tokens': '16K'}
+    drawn = curve('frontier', **query, memory_limits='640GB,24GB,80GB')
+    shown = rows(drawn)
+    assert [row['memory_limit'] for row in shown] == [24e9] * 5 + [80e9] * 5 + [640e9] * 5
+    for row in shown:
+        best = daemon.get('/v1/plan', {'fit': query['fit'], 'kv_tokens': '16K',
+                                       'compute': repr(row['flops']), 'fields': 'optimum',
+                                       'memory': row['memory_limit']}).json['optimum']
+        for name in ('loss', 'experts', 'granularity', 'n_active', 'tokens'):
+            assert math.isclose(best[name], row[name], rel_tol=1e-9), (name, best, row)
+        assert row['memory_bytes'] <= row['memory_limit'] * (1 + 1e-9)
+    for row, more in zip(shown, shown[5:]):
+        assert more['loss'] <= row['loss'] * (1 + 1e-12)
+    one = curve('frontier', **query, memory='80GB')
+    assert [row['loss'] for row in rows(one)] == [row['loss'] for row in shown[5:10]]
+    assert 'memory_limit' not in one['columns']
+    for wrong in ({'memory_limits': '80GB', 'memory': '80GB'}, {'memory_limits': '80G'},
+                  {'memory_limits': '1TB,2TB,3TB', 'points': 700}, {'memory_limits': '0'}):
+        answer = daemon.get('/v1/curves/frontier', {**query, **wrong})
+        assert [e['parameter'] for e in answer.json['errors']] == ['memory_limits'], answer
+    answer = daemon.get('/v1/curves/isoflop', {'compute': 1e21, 'memory_limits': '80GB'})
+    assert [e['parameter'] for e in answer.json['errors']] == ['memory_limits'], answer
 
 
 @tap.test

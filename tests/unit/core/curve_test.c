@@ -244,6 +244,7 @@ static void the_frontier_is_the_plan_at_each_budget(void **state)
         assert_near(column(&curve, "loss")[i], c.loss, 1e-9);
         assert_near(column(&curve, "experts")[i], c.experts, 0);
         assert_near(column(&curve, "granularity")[i], c.granularity, 0);
+        assert_near(column(&curve, "memory_limit")[i], memory[i / 9], 0);
         if (i % 9 > 0) /* more compute, less loss */
             assert_true(column(&curve, "loss")[i] < column(&curve, "loss")[i - 1]);
         if (i >= 9) /* more memory, no more loss */

@@ -434,7 +434,7 @@ static void lists_of_numbers_are_checked_one_by_one(void **state)
     assert_bad_query("numbers=1,2,", "numbers", "'' is none");
     assert_bad_query("numbers=1,two", "numbers", "'two' is none");
     assert_bad_query("numbers=1,0", "numbers", "must be at least 1");
-    assert_bad_query("numbers=1,%202", "numbers", "' 2' is none");
+    assert_bad_query("numbers=1,%202", "numbers", "' 2' is not a number");
     assert_bad_json("{\"numbers\":[]}", "/at/numbers", "between 1 and 64 numbers");
     assert_bad_json("{\"numbers\":8}", "/at/numbers", "must be an array of numbers, not a number");
     assert_int_equal(from_json("{\"numbers\":[1,\"2\",0,null]}"), ERR_INVALID);
