@@ -430,9 +430,9 @@ static void choices_are_listed_when_missed(void **state)
 static void lists_of_numbers_are_checked_one_by_one(void **state)
 {
     (void)state;
-    assert_bad_query("numbers=1,,2", "numbers", "'' is none");
-    assert_bad_query("numbers=1,2,", "numbers", "'' is none");
-    assert_bad_query("numbers=1,two", "numbers", "'two' is none");
+    assert_bad_query("numbers=1,,2", "numbers", "'' is not a number");
+    assert_bad_query("numbers=1,2,", "numbers", "'' is not a number");
+    assert_bad_query("numbers=1,two", "numbers", "'two' is not a number");
     assert_bad_query("numbers=1,0", "numbers", "must be at least 1");
     assert_bad_query("numbers=1,%202", "numbers", "' 2' is not a number");
     assert_bad_json("{\"numbers\":[]}", "/at/numbers", "between 1 and 64 numbers");
