@@ -114,8 +114,8 @@ static enum err_code read_row(const struct csv_cell *cells, const size_t at[COLU
     return ERR_OK;
 }
 
-/* In the place of its name, or behind; *at_row[i] is the file's row that gave place i, 0 for none.
- */
+/* In the place of its name, which is called as it was, or behind; *at_row[i] is the file's row that
+ * gave place i, 0 for none. */
 static enum err_code put(struct catalogue *catalogue, const struct gpu *gpu, unsigned long long row,
                          unsigned long long *at_row, struct err *err)
 {
@@ -126,9 +126,13 @@ static enum err_code put(struct catalogue *catalogue, const struct gpu *gpu, uns
     if (at_row[i] != 0)
         return err_set(err, ERR_INVALID, "row %llu, column name: '%s' stands in row %llu already",
                        row, gpu->id, at_row[i]);
-    if (i == catalogue->count)
-        catalogue->count++;
     catalogue->gpu[i] = *gpu;
+    if (i == catalogue->count) {
+        catalogue->count++;
+    } else {
+        catalogue->gpu[i].name = gpu_at(i)->name;
+        catalogue->gpu[i].alias = gpu_at(i)->alias;
+    }
     at_row[i] = row;
     return ERR_OK;
 }

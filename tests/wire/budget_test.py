@@ -122,6 +122,10 @@ def a_file_extends_and_overrides_the_catalogue():
         listed = gpus(other)
         assert listed['ours-1']['memory'] == 6.4e10
         assert listed['h100-sxm']['source'] == 'measured, here'
+        for called in ('H100', 'h100-sxm', listed['h100-sxm']['name']):  # as before
+            answer = other.get('/v1/plan', {**CLUSTER, 'gpu': called, 'fields': 'constraints'})
+            assert answer.json['constraints']['compute'] == 256 * 9e14 * 30 * 86400 * 0.4, called
+        assert listed['h100-sxm']['name'].startswith('NVIDIA')
         assert len(listed) == len(gpus()) + 2 and listed['a10'] == gpus()['a10']
         answer = other.get('/v1/plan', {'gpu': 'ours-1', 'gpus': 10, 'days': 1, 'mfu': 1})
         assert math.isclose(answer.json['constraints']['compute'], 10 * 5e14 * 86400)
