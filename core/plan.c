@@ -12,6 +12,7 @@
 #include "core/plan_near.h"
 #include "core/plan_price.h"
 #include "core/plan_refusal.h"
+#include "core/plan_rule.h"
 #include "core/plan_spread.h"
 #include "core/plan_target.h"
 
@@ -283,6 +284,8 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
         return code;
     if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
         solve_dense(&work);
+    if (question->parts & PLAN_RULE)
+        plan_rule_check(question, dense_model(question), &work.answer.optimum, &work.answer.rule);
     if (work.ill_signed)
         warn(&work.answer, "ill_signed",
              "more parameters or more tokens do not lower the loss by these coefficients; the "

@@ -71,8 +71,9 @@ enum plan_part {
     PLAN_ARCHITECTURE = 1 << 4,
     PLAN_INTERVALS = 1 << 5,
     PLAN_PRICES = 1 << 6,
-    PLAN_ALL = (1 << 7) - 1,
-    PLAN_SPREAD = 1 << 7, /* plans once for each draw: not in PLAN_ALL */
+    PLAN_RULE = 1 << 7,
+    PLAN_ALL = (1 << 8) - 1,
+    PLAN_SPREAD = 1 << 8, /* plans once for each draw: not in PLAN_ALL */
 };
 
 struct plan_question {
@@ -150,6 +151,14 @@ struct plan_spread {
     struct plan_choice *choice; /* ascending E, G */
 };
 
+/* The rule of thumb (plan_rule.h): the optimum's E and parameters trained on E times the tokens of
+ * the compute-optimal dense model of as many parameters; all NAN where there is none. */
+struct plan_rule {
+    double n_total;
+    double dense_tokens, dense_loss;
+    double tokens, loss;
+};
+
 struct plan_warning {
     const char *code;
     char detail[240];
@@ -176,6 +185,7 @@ struct plan_answer {
      * …; FLOPs or bytes per unit for the other objectives. 0 where the limit does not bind, NAN
      * where it is not set. */
     double price[PLAN_LIMIT_COUNT];
+    struct plan_rule rule;
     struct plan_spread spread;
     size_t n_warnings;
     struct plan_warning warnings[PLAN_WARNINGS_MAX];

@@ -187,6 +187,26 @@ static void write_prices(struct out *out, const struct budget *budget,
     out_object_end(out);
 }
 
+/* Published for E up to 8; checked for every E. */
+static void write_rule(struct out *out, const struct plan_answer *answer)
+{
+    static const struct out_member members[] = {
+        OUT_MEMBER(struct plan_rule, n_total), OUT_MEMBER(struct plan_rule, dense_tokens),
+        OUT_MEMBER(struct plan_rule, dense_loss), OUT_MEMBER(struct plan_rule, tokens),
+        OUT_MEMBER(struct plan_rule, loss)};
+    const struct plan_rule *rule = &answer->rule;
+
+    if (!isfinite(rule->loss) || !isfinite(rule->dense_loss)) {
+        out_null(out, "rule_of_thumb");
+        return;
+    }
+    out_object_begin(out, "rule_of_thumb");
+    out_number(out, "experts", answer->optimum.experts);
+    out_members(out, members, COUNT(members), rule);
+    out_bool(out, "holds", rule->loss < rule->dense_loss);
+    out_object_end(out);
+}
+
 /* Counted as the limits are: by the shape's convention, without norms and routers. */
 static void write_memory(struct out *out, const struct question_query *query,
                          const struct plan_question *question,
@@ -244,6 +264,7 @@ void plan_document_write(struct out *out, const struct question_query *query,
     else
         out_null(out, "dense");
     out_number(out, "compute_multiplier", answer->compute_multiplier);
+    write_rule(out, answer);
     plan_warnings_write(out, query, choice, question, answer);
     budget_write_training(out, &query->spent, answer->optimum.train_flops);
     out_number(out, "near_optimal_loss", answer->near_optimal_loss);

@@ -155,6 +155,11 @@ export function dense(plan) {
   else if (Number.isFinite(multiplier)) {
     words = `A dense model needs ${text.count(multiplier)} times the budget for the same loss.`;
   }
+  const rule = plan.rule_of_thumb;
+  if (rule) {
+    words += ` Trained on ${text.number(rule.experts)} times the tokens of a compute-optimal dense model of as many` +
+      ` parameters, it ${rule.holds ? 'beats' : 'does not beat'} that one: ${text.loss(rule.loss)} against ${text.loss(rule.dense_loss)}.`;
+  }
   const outside = other.extrapolates.find((one) => one.variable === 'experts');
   if (outside) words += ` E = 1 lies outside the fitted ${text.shortCount(outside.min)} – ${text.shortCount(outside.max)}: a guess.`;
   return [el('h2', null, 'Against dense'), el('p', null, words),

@@ -35,6 +35,36 @@ def prices_are_the_slopes_of_the_optimum():
 
 
 @tap.test
+def the_rule_of_thumb_is_checked():
+    """By a plan for dense alone, and by predictions."""
+    dense_of = {'fine-grained-e64-2024': 'fine-grained-dense-2024'}
+    for fit in ('joint-2025', 'joint-granular-composed', 'sparsity-2025', *dense_of, FIT['id']):
+        for compute in (1e20, 1e23):
+            answer = plan(fit=fit, compute=compute)
+            best, rule = answer['optimum'], answer['rule_of_thumb']
+            assert best['experts'] > 1 and rule['experts'] == best['experts']
+            assert rule['n_total'] == best['n_total']
+            assert math.isclose(rule['tokens'], rule['experts'] * rule['dense_tokens'])
+            other = dense_of.get(fit, fit)
+            dense = plan(fit=other, experts=1, compute=6 * rule['n_total'] * rule['dense_tokens'],
+                         fields='optimum')['optimum']
+            assert math.isclose(dense['n_active'], rule['n_total'], rel_tol=1e-6), (fit, rule)
+            assert math.isclose(dense['loss'], rule['dense_loss'], rel_tol=1e-9), (fit, rule)
+            point = {name: best[name] for name in ('n_active', 'n_total', 'experts', 'granularity')}
+            told = daemon.get('/v1/predict', {'fit': fit, 'tokens': rule['tokens'], **point}).json
+            assert math.isclose(told['loss'], rule['loss'], rel_tol=1e-12), (fit, rule)
+            assert rule['holds'] == (rule['loss'] < rule['dense_loss'])
+    # The paper's own: E = 2 and 4 at some 1.1e9 parameters, where dense took 8e9 tokens.
+    for experts, n_total in ((2, 1.101e9), (4, 1.071e9)):
+        rule = plan(fit='joint-2025', compute=1e25, experts=experts, memory=2 * n_total,
+                    fields='rule_of_thumb')['rule_of_thumb']
+        assert rule['holds'] and math.isclose(rule['n_total'], n_total)
+        assert 0.7 < rule['dense_tokens'] / 8e9 < 1.4, rule
+    assert plan(fit='chinchilla-2024', compute=1e21)['rule_of_thumb'] is None
+    assert plan(fit='joint-2025', compute=1e21, experts=1)['rule_of_thumb'] is None
+
+
+@tap.test
 def a_day_more_costs_what_its_flops_do():
     query = {'fit': 'joint-2025', 'gpu': 'h100-sxm', 'gpus': 64, 'days': 10, 'experts': 8}
     now, more = plan(**query), plan(**{**query, 'days': 10.001})
