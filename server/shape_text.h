@@ -18,9 +18,9 @@ enum { SHAPE_TEXT_MAX = 200 };
     "The family of architectures, joint or fine-grained (by default the law's own), and behind "   \
     "it, after commas, what is otherwise: vocabulary=, tied=true (one embedding matrix), "         \
     "kv_ratio= (KV heads / heads), head_dim=, ffn_ratio= (feed-forward hidden size / d_model), "   \
-    "d_per_layer= (d_model / layers), shared_experts= (of the granularity G experts at work on a " \
-    "token, those at work on every one; the router chooses the others), moe_layer_freq= (layers "  \
-    "to one that has experts; 1: all have). Example: joint,vocabulary=128256,kv_ratio=0.25."
+    "d_per_layer= (d_model / layers), shared_experts= (of the G at work on a token, those at "     \
+    "work on every one: E 8.125, G 8 and one shared make 64 routed, 7 at work), moe_layer_freq= "  \
+    "(layers to one that has experts). Example: joint,vocabulary=128256,kv_ratio=0.25."
 
 /* NULL and *ret filled (its name from the arena), or what is wrong. `own` is the law's shape. */
 const char *shape_text_read(const char *text, const struct shape *own, struct arena *arena,
