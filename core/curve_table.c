@@ -74,9 +74,10 @@ void curve_table_row(struct curve *curve, const struct plan_question *question,
     size_t row = curve->n_rows++;
     double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
     struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
+    double active = isnan(n_active) ? plan_poly_at(&cell->active, d_model) : n_active;
     const double value[LAW_VARIABLE_COUNT] = {
-        [LAW_N_ACTIVE] = isnan(n_active) ? plan_poly_at(&cell->active, d_model) : n_active,
-        [LAW_N_TOTAL] = plan_poly_at(&cell->total, d_model),
+        [LAW_N_ACTIVE] = active,
+        [LAW_N_TOTAL] = fmax(active, plan_poly_at(&cell->total, d_model)), /* not a bit below */
         [LAW_TOKENS] = tokens > 0 ? tokens : NAN,
         [LAW_EXPERTS] = cell->experts,
         [LAW_GRANULARITY] = cell->granularity,

@@ -38,6 +38,7 @@ def every_row_is_what_the_law_predicts():
         drawn = curve(kind, fit='joint-2025', **LIMITS)
         shown = [row for row in rows(drawn) if row['loss'] is not None]
         assert len(shown) > 5, kind
+        assert all(row['n_total'] >= row['n_active'] for row in shown), kind
         for row in shown[:: len(shown) // 5]:
             assert math.isclose(row['loss'], loss('joint-2025', row)['loss'], rel_tol=1e-12), kind
 
