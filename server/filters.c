@@ -155,19 +155,20 @@ static enum err_code put_json(enum filter_kind kind, const struct json *json, vo
 /* A list is a set: its values in their order, each once. values: those of the term. */
 static void drop_repeats(struct filter_term *term, void *values)
 {
-    bool texts = term_kind(term) == FILTER_TEXT;
+    bool is_text = term_kind(term) == FILTER_TEXT;
+    const char **texts = values;
+    double *numbers = values;
     size_t kept = 0;
     for (size_t i = 0; i < term->n_values; i++) {
         size_t k = 0;
-        while (k < kept && (texts ? strcmp(term->texts[k], term->texts[i]) != 0
-                                  : term->numbers[k] != term->numbers[i]))
+        while (k < kept && (is_text ? strcmp(texts[k], texts[i]) != 0 : numbers[k] != numbers[i]))
             k++;
         if (k < kept)
             continue;
-        if (texts)
-            ((const char **)values)[kept++] = term->texts[i];
+        if (is_text)
+            texts[kept++] = texts[i];
         else
-            ((double *)values)[kept++] = term->numbers[i];
+            numbers[kept++] = numbers[i];
     }
     term->n_values = kept;
 }

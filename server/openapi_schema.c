@@ -68,14 +68,18 @@ static void write_choices(struct out *out, const struct field *field, bool nulla
     out_array_end(out);
 }
 
-static void write_keywords(struct out *out, const struct field *field, bool nullable);
+static void write_number(struct out *out, const struct field *field, bool nullable)
+{
+    write_type(out, field->whole ? "integer" : kinds[field->kind].type, nullable);
+    write_range(out, field);
+}
 
 /* A number as a query string may write it: plain, or with a suffix. */
 static void write_suffixed(struct out *out, const struct field *field)
 {
     out_array_begin(out, "anyOf");
     out_object_begin(out, NULL);
-    write_keywords(out, field, false);
+    write_number(out, field, false);
     out_object_end(out);
     out_object_begin(out, NULL);
     out_text(out, "type", "string");
@@ -98,7 +102,7 @@ static void write_numbers(struct out *out, const struct field *field, enum opena
     if (place == OPENAPI_IN_QUERY && kinds[one.kind].query_pattern != NULL)
         write_suffixed(out, &one);
     else
-        write_keywords(out, &one, false);
+        write_number(out, &one, false);
     out_object_end(out);
 }
 
@@ -109,10 +113,12 @@ static void write_keywords(struct out *out, const struct field *field, bool null
         write_choices(out, field, nullable);
         return;
     }
-    write_type(out, field->whole ? "integer" : kinds[field->kind].type, nullable);
-    if (is_number(field->kind))
-        write_range(out, field);
-    else if (field->kind == FIELD_TIME)
+    if (is_number(field->kind)) {
+        write_number(out, field, nullable);
+        return;
+    }
+    write_type(out, kinds[field->kind].type, nullable);
+    if (field->kind == FIELD_TIME)
         out_text(out, "format", "date-time");
     else if (field->kind == FIELD_TEXT || field->kind == FIELD_REFERENCE) {
         if (field->min > 0)
