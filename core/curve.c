@@ -22,10 +22,10 @@ static enum err_code check(const struct plan_question *question, size_t points, 
 /* ---- Loss over model size ---------------------------------------------------------------------
  */
 
-static enum err_code isoflop_experts(const struct plan_question *question, double experts,
-                                     size_t points, double low, double high, struct arena *arena,
-                                     struct curve *curve, struct err *err)
+static void isoflop_rows(struct curve_table *table, double experts, size_t points, double low,
+                         double high)
 {
+    const struct plan_question *question = table->question;
     const struct plan_limits *limits = &question->limits;
     struct plan_limits compute_only = plan_limits_none();
     struct curve_cell at;
@@ -40,9 +40,6 @@ static enum err_code isoflop_experts(const struct plan_question *question, doubl
     } else {
         at.point.d_model = at.cell.d_min;
     }
-    if (!plan_draws_init(&at.draws, &question->model, experts, at.cell.granularity, arena))
-        return no_room(err, points);
-
     centre = plan_poly_at(&at.cell.active, at.point.d_model);
     low = isnan(low) ? centre / CURVE_REACH : low;
     high = isnan(high) ? centre * CURVE_REACH : high;
@@ -51,15 +48,13 @@ static enum err_code isoflop_experts(const struct plan_question *question, doubl
         double d = plan_poly_root(&at.cell.active, n_active);
 
         if (d >= optimum) {
-            curve_table_row(curve, question, &at, optimum, NAN, at.point.tokens, true);
+            curve_table_row(table, &at, optimum, NAN, at.point.tokens, true);
             optimum = INFINITY;
         }
-        curve_table_row(curve, question, &at, d, n_active, plan_cell_tokens_by_compute(&at.cell, d),
-                        false);
+        curve_table_row(table, &at, d, n_active, plan_cell_tokens_by_compute(&at.cell, d), false);
     }
     if (optimum < INFINITY)
-        curve_table_row(curve, question, &at, optimum, NAN, at.point.tokens, true);
-    return ERR_OK;
+        curve_table_row(table, &at, optimum, NAN, at.point.tokens, true);
 }
 
 enum err_code curve_isoflop(const struct plan_question *question, size_t points,
@@ -67,28 +62,26 @@ enum err_code curve_isoflop(const struct plan_question *question, size_t points,
                             struct curve *ret_curve, struct err *err)
 {
     enum err_code code = check(question, points, err);
-    struct curve curve;
+    struct curve_table table;
 
     if (code != ERR_OK)
         return code;
     if (question->limits.compute_flops == INFINITY)
         return err_add(err, ERR_UNBOUNDED, ERR_AT_PARAMETER, "compute", 0,
                        "a curve of equal compute needs compute");
-    if (!curve_table_init(&curve, arena, question->n_experts * (points + 1)))
+    if (!curve_table_init(&table, question, arena, question->n_experts * (points + 1)))
         return no_room(err, points);
-    for (size_t i = 0; i < question->n_experts && code == ERR_OK; i++)
-        code = isoflop_experts(question, question->experts[i], points, n_active_min, n_active_max,
-                               arena, &curve, err);
-    if (code == ERR_OK)
-        *ret_curve = curve;
-    return code;
+    for (size_t i = 0; i < question->n_experts; i++)
+        isoflop_rows(&table, question->experts[i], points, n_active_min, n_active_max);
+    *ret_curve = table.curve;
+    return ERR_OK;
 }
 
 /* ---- Loss over tokens -------------------------------------------------------------------------
  */
 
-static void tokens_rows(const struct plan_question *question, struct curve_cell *at, size_t points,
-                        double low, double high, struct curve *curve)
+static void tokens_rows(struct curve_table *table, const struct curve_cell *at, size_t points,
+                        double low, double high)
 {
     double optimum = at->point.tokens;
 
@@ -98,13 +91,13 @@ static void tokens_rows(const struct plan_question *question, struct curve_cell 
         double tokens = curve_log_point(low, high, i, points);
 
         if (tokens >= optimum) {
-            curve_table_row(curve, question, at, at->point.d_model, NAN, optimum, true);
+            curve_table_row(table, at, at->point.d_model, NAN, optimum, true);
             optimum = INFINITY;
         }
-        curve_table_row(curve, question, at, at->point.d_model, NAN, tokens, false);
+        curve_table_row(table, at, at->point.d_model, NAN, tokens, false);
     }
     if (optimum < INFINITY)
-        curve_table_row(curve, question, at, at->point.d_model, NAN, optimum, true);
+        curve_table_row(table, at, at->point.d_model, NAN, optimum, true);
 }
 
 enum err_code curve_optimum(const struct plan_question *question, struct arena *arena,
@@ -128,44 +121,35 @@ enum err_code curve_tokens(const struct plan_question *question, size_t points, 
 {
     struct plan_configuration optimum;
     enum err_code code = check(question, points, err);
-    struct curve curve;
+    struct curve_table table;
 
     if (code == ERR_OK)
         code = curve_optimum(question, arena, &optimum, err);
     if (code != ERR_OK)
         return code;
-    if (!curve_table_init(&curve, arena, question->n_experts * (points + 1)))
+    if (!curve_table_init(&table, question, arena, question->n_experts * (points + 1)))
         return no_room(err, points);
     for (size_t i = 0; i < question->n_experts; i++) {
         struct curve_cell at;
 
-        if (!curve_best_cell(question, &question->limits, question->experts[i], &at))
-            continue;
-        if (!plan_draws_init(&at.draws, &question->model, at.cell.experts, at.cell.granularity,
-                             arena))
-            return no_room(err, points);
-        tokens_rows(question, &at, points, tokens_min, tokens_max, &curve);
+        if (curve_best_cell(question, &question->limits, question->experts[i], &at))
+            tokens_rows(&table, &at, points, tokens_min, tokens_max);
     }
-    *ret_curve = curve;
+    *ret_curve = table.curve;
     return ERR_OK;
 }
 
 /* ---- Loss over experts ------------------------------------------------------------------------
  */
 
-static enum err_code experts_row(const struct plan_question *question, double experts,
-                                 const struct plan_configuration *optimum, struct arena *arena,
-                                 struct curve *curve, struct err *err)
+static void experts_row(struct curve_table *table, double experts,
+                        const struct plan_configuration *optimum)
 {
     struct curve_cell at;
 
-    if (!curve_best_cell(question, &question->limits, experts, &at))
-        return ERR_OK;
-    if (!plan_draws_init(&at.draws, &question->model, experts, at.cell.granularity, arena))
-        return no_room(err, 1);
-    curve_table_row(curve, question, &at, at.point.d_model, NAN, at.point.tokens,
-                    experts == optimum->experts);
-    return ERR_OK;
+    if (curve_best_cell(table->question, &table->question->limits, experts, &at))
+        curve_table_row(table, &at, at.point.d_model, NAN, at.point.tokens,
+                        experts == optimum->experts);
 }
 
 enum err_code curve_experts(const struct plan_question *question, size_t points,
@@ -174,38 +158,35 @@ enum err_code curve_experts(const struct plan_question *question, size_t points,
     double low = question->experts[0], high = question->experts[question->n_experts - 1];
     struct plan_configuration optimum;
     enum err_code code = check(question, points, err);
-    struct curve curve;
+    struct curve_table table;
     size_t next = 0;
 
     if (code == ERR_OK)
         code = curve_optimum(question, arena, &optimum, err);
     if (code != ERR_OK)
         return code;
-    if (!curve_table_init(&curve, arena, question->n_experts + points))
+    if (!curve_table_init(&table, question, arena, question->n_experts + points))
         return no_room(err, points);
     /* Both lists ascend and are merged; what is in both, but for rounding, is shown once. */
-    for (size_t i = 0; i < points && code == ERR_OK; i++) {
+    for (size_t i = 0; i < points; i++) {
         double experts = curve_log_point(low, high, i, points);
 
-        for (; next < question->n_experts && code == ERR_OK &&
-               question->experts[next] <= experts * (1 + same);
+        for (; next < question->n_experts && question->experts[next] <= experts * (1 + same);
              next++)
-            code = experts_row(question, question->experts[next], &optimum, arena, &curve, err);
-        if (code == ERR_OK && question->experts[next - 1] < experts * (1 - same))
-            code = experts_row(question, experts, &optimum, arena, &curve, err);
+            experts_row(&table, question->experts[next], &optimum);
+        if (question->experts[next - 1] < experts * (1 - same))
+            experts_row(&table, experts, &optimum);
     }
-    if (code == ERR_OK)
-        *ret_curve = curve;
-    return code;
+    *ret_curve = table.curve;
+    return ERR_OK;
 }
 
 /* ---- The optimum over compute -----------------------------------------------------------------
  */
 
-static enum err_code frontier_row(const struct plan_question *question,
-                                  const struct plan_limits *limits, struct arena *arena,
-                                  struct curve *curve, struct err *err)
+static void frontier_row(struct curve_table *table, const struct plan_limits *limits)
 {
+    const struct plan_question *question = table->question;
     struct curve_cell best = {.point = {.loss = INFINITY}};
 
     for (size_t i = 0; i < question->n_experts; i++) {
@@ -215,13 +196,8 @@ static enum err_code frontier_row(const struct plan_question *question,
             at.point.loss < best.point.loss)
             best = at;
     }
-    if (best.point.loss == INFINITY)
-        return ERR_OK;
-    if (!plan_draws_init(&best.draws, &question->model, best.cell.experts, best.cell.granularity,
-                         arena))
-        return no_room(err, 1);
-    curve_table_row(curve, question, &best, best.point.d_model, NAN, best.point.tokens, true);
-    return ERR_OK;
+    if (best.point.loss < INFINITY)
+        curve_table_row(table, &best, best.point.d_model, NAN, best.point.tokens, true);
 }
 
 enum err_code curve_frontier(const struct plan_question *question, size_t points,
@@ -233,7 +209,7 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
     double given = question->limits.compute_flops;
     size_t runs = n_memory > 0 ? n_memory : 1;
     double *limit_of_row = NULL;
-    struct curve curve;
+    struct curve_table table;
 
     if (code != ERR_OK)
         return code;
@@ -242,27 +218,26 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
                        "a frontier over compute needs compute, or the range to draw");
     compute_min = isnan(compute_min) ? given / CURVE_REACH : compute_min;
     compute_max = isnan(compute_max) ? given * CURVE_REACH : compute_max;
-    if (!curve_table_init(&curve, arena, runs * points))
+    if (!curve_table_init(&table, question, arena, runs * points))
         return no_room(err, points);
     if (n_memory > 0) {
-        limit_of_row = curve_table_column(&curve, arena, "memory_limit", runs * points);
+        limit_of_row = curve_table_column(&table, arena, "memory_limit", runs * points);
         if (!limit_of_row)
             return no_room(err, points);
     }
     for (size_t k = 0; k < runs; k++) {
         struct plan_limits limits = question->limits;
-        size_t first = curve.n_rows;
+        size_t first = table.curve.n_rows;
 
         if (n_memory > 0)
             limits.memory_bytes = memory_bytes[k];
-        for (size_t i = 0; i < points && code == ERR_OK; i++) {
+        for (size_t i = 0; i < points; i++) {
             limits.compute_flops = curve_log_point(compute_min, compute_max, i, points);
-            code = frontier_row(question, &limits, arena, &curve, err);
+            frontier_row(&table, &limits);
         }
-        for (size_t row = first; n_memory > 0 && row < curve.n_rows; row++)
+        for (size_t row = first; n_memory > 0 && row < table.curve.n_rows; row++)
             limit_of_row[row] = memory_bytes[k];
     }
-    if (code == ERR_OK)
-        *ret_curve = curve;
-    return code;
+    *ret_curve = table.curve;
+    return ERR_OK;
 }

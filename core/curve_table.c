@@ -33,23 +33,25 @@ static const double rounding = 1e-12;
 
 _Static_assert((int)COLUMNS <= (int)CURVE_COLUMNS_MAX, "every column fits");
 
-bool curve_table_init(struct curve *curve, struct arena *arena, size_t n_rows)
+bool curve_table_init(struct curve_table *table, const struct plan_question *question,
+                      struct arena *arena, size_t n_rows)
 {
     double *block = arena_alloc(arena, n_rows * COLUMNS * sizeof *block);
 
     if (!block)
         return false;
-    *curve = (struct curve){.n_columns = COLUMNS};
+    *table = (struct curve_table){.question = question, .curve = {.n_columns = COLUMNS}};
     for (size_t k = 0; k < COLUMNS; k++) {
-        curve->column[k] = names[k];
-        curve->value[k] = block + k * n_rows;
+        table->curve.column[k] = names[k];
+        table->curve.value[k] = block + k * n_rows;
     }
-    return true;
+    return plan_draws_init(&table->draws, &question->model, arena);
 }
 
-double *curve_table_column(struct curve *curve, struct arena *arena, const char *name,
+double *curve_table_column(struct curve_table *table, struct arena *arena, const char *name,
                            size_t n_rows)
 {
+    struct curve *curve = &table->curve;
     double *values = arena_alloc(arena, n_rows * sizeof *values);
 
     assert(curve->n_columns < CURVE_COLUMNS_MAX);
@@ -66,11 +68,12 @@ static double flops_spent(const struct plan_cell *cell, double d_model, double t
     return fabs(flops - budget) <= rounding * budget ? budget : flops;
 }
 
-void curve_table_row(struct curve *curve, const struct plan_question *question,
-                     struct curve_cell *at, double d_model, double n_active, double tokens,
-                     bool optimum)
+void curve_table_row(struct curve_table *table, const struct curve_cell *at, double d_model,
+                     double n_active, double tokens, bool optimum)
 {
+    const struct plan_question *question = table->question;
     const struct plan_cell *cell = &at->cell;
+    struct curve *curve = &table->curve;
     size_t row = curve->n_rows++;
     double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
     struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
@@ -85,9 +88,11 @@ void curve_table_row(struct curve *curve, const struct plan_question *question,
     double loss = tokens > 0 ? plan_cell_loss(cell, d_model, tokens) : NAN;
     bool feasible = tokens >= 1 && plan_cell_broken(cell, d_model, tokens, used) == 0;
 
-    if (tokens > 0 && at->draws.count > 0)
-        plan_draws_interval(&at->draws, plan_poly_at(&cell->size, d_model), tokens, question->level,
-                            interval);
+    if (tokens > 0 && question->model.n_draws > 0) {
+        plan_draws_fill(&table->draws, cell->experts, cell->granularity);
+        plan_draws_interval(&table->draws, plan_poly_at(&cell->size, d_model), tokens,
+                            question->level, interval);
+    }
     curve->value[EXPERTS][row] = cell->experts;
     curve->value[GRANULARITY][row] = cell->granularity;
     curve->value[N_ACTIVE][row] = value[LAW_N_ACTIVE];

@@ -2,13 +2,12 @@
 
 #include <math.h>
 
-bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, double experts,
-                     double granularity, struct arena *arena)
+bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, struct arena *arena)
 {
     size_t stride = model->n_draws, columns = 2 * LAW_MAX_SIZE_TERMS + 4;
     double *block;
 
-    *draws = (struct plan_draws){0};
+    *draws = (struct plan_draws){.model = model, .experts = NAN};
     if (stride == 0)
         return true;
     block = arena_alloc(arena, columns * stride * sizeof *block);
@@ -23,7 +22,19 @@ bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, d
     draws->nu = block + stride;
     draws->c = block + 2 * stride;
     draws->loss = block + 3 * stride;
-    for (size_t i = 0; i < stride; i++) {
+    return true;
+}
+
+void plan_draws_fill(struct plan_draws *draws, double experts, double granularity)
+{
+    const struct plan_model *model = draws->model;
+
+    if (draws->experts == experts && draws->granularity == granularity)
+        return;
+    draws->experts = experts;
+    draws->granularity = granularity;
+    draws->count = 0;
+    for (size_t i = 0; i < model->n_draws; i++) {
         struct law_slice slice;
         size_t at = draws->count;
         double sum;
@@ -42,7 +53,6 @@ bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, d
         draws->c[at] = slice.c;
         draws->count += isfinite(sum) ? 1 : 0;
     }
-    return true;
 }
 
 /* Puts the k-th smallest of value[low..high] in place, smaller ones before it (Hoare's selection).

@@ -9,15 +9,19 @@
 #include "core/plan.h"
 
 struct plan_draws {
+    const struct plan_model *model;
+    double experts, granularity; /* that are filled in; NAN before */
     size_t count, n_size_terms;
     double *m[LAW_MAX_SIZE_TERMS], *mu[LAW_MAX_SIZE_TERMS], *n, *nu, *c;
     double *loss; /* scratch */
 };
 
-/* The model's draws at (E, G); those without a finite slice are left out. count may be 0. False
- * when the arena is full. */
-bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, double experts,
-                     double granularity, struct arena *arena);
+/* Room for the model's draws at one (E, G) at a time. False when the arena is full. */
+bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, struct arena *arena);
+
+/* Fills in the draws at (E, G), unless they stand there; those without a finite slice are left out.
+ * count may be 0. */
+void plan_draws_fill(struct plan_draws *draws, double experts, double granularity);
 
 /* Quantiles (1 ± level)/2, linear between order statistics, of the draws' losses at (N, D); NAN
  * with fewer than two finite ones. */

@@ -98,33 +98,70 @@ static void isoflop_without_compute_is_refused(void **state)
     arena_release(&arena);
 }
 
-static void bands_hold_the_draws(void **state)
+enum { DRAWS = 41 };
+
+/* A budget, and draws whose floor moves evenly over ±0.02. */
+static struct plan_question with_draws(double draws[DRAWS * LAW_MAX_COEFFICIENTS])
 {
     struct plan_question question = question_of("joint-2025");
     size_t n = question.model.law->n_coefficients;
     size_t at = law_coefficient_index(question.model.law, "c");
-    double draws[41 * LAW_MAX_COEFFICIENTS];
+
+    for (size_t i = 0; i < DRAWS; i++) {
+        memcpy(draws + i * n, question.model.coefficient, n * sizeof *draws);
+        draws[i * n + at] += ((double)i - 20) / 1000;
+    }
+    question.limits.compute_flops = 1e22;
+    question.model.draws = draws;
+    question.model.n_draws = DRAWS;
+    return question;
+}
+
+static void assert_bands(struct curve *curve)
+{
+    for (size_t i = 0; i < curve->n_rows; i++) {
+        double loss = column(curve, "loss")[i];
+
+        assert_near(column(curve, "loss_low")[i], loss - 0.018, 1e-12);
+        assert_near(column(curve, "loss_high")[i], loss + 0.018, 1e-12);
+    }
+}
+
+static void bands_hold_the_draws(void **state)
+{
+    double draws[DRAWS * LAW_MAX_COEFFICIENTS];
+    struct plan_question question = with_draws(draws);
     struct arena arena;
     struct curve curve;
     struct err err;
 
     (void)state;
-    for (size_t i = 0; i < 41; i++) {
-        memcpy(draws + i * n, question.model.coefficient, n * sizeof *draws);
-        draws[i * n + at] += ((double)i - 20) / 1000;
-    }
     arena_init(&arena, ARENA_BYTES);
     err_init(&err, &arena);
-    question.limits.compute_flops = 1e22;
-    question.model.draws = draws;
-    question.model.n_draws = 41;
     assert_int_equal(curve_isoflop(&question, 10, NAN, NAN, &arena, &curve, &err), ERR_OK);
-    for (size_t i = 0; i < curve.n_rows; i++) {
-        double loss = column(&curve, "loss")[i];
+    assert_bands(&curve);
+    arena_release(&arena);
+}
 
-        assert_near(column(&curve, "loss_low")[i], loss - 0.018, 1e-12);
-        assert_near(column(&curve, "loss_high")[i], loss + 0.018, 1e-12);
-    }
+/* Columns of 2000 doubles, and nothing that rows and draws multiply to. */
+static void draws_take_room_once_not_for_each_row(void **state)
+{
+    double draws[DRAWS * LAW_MAX_COEFFICIENTS];
+    struct plan_question question = with_draws(draws);
+    struct arena arena;
+    struct curve curve;
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, 2000 * CURVE_COLUMNS_MAX * 2 * sizeof(double));
+    err_init(&err, &arena);
+    assert_int_equal(curve_experts(&question, 2000, &arena, &curve, &err), ERR_OK);
+    assert_true(curve.n_rows >= 2000);
+    assert_bands(&curve);
+    arena_reset(&arena);
+    assert_int_equal(curve_frontier(&question, 2000, NAN, NAN, NULL, 0, &arena, &curve, &err),
+                     ERR_OK);
+    assert_bands(&curve);
     arena_release(&arena);
 }
 
@@ -329,6 +366,7 @@ int main(void)
         cmocka_unit_test(isoflop_marks_what_other_limits_forbid),
         cmocka_unit_test(isoflop_without_compute_is_refused),
         cmocka_unit_test(bands_hold_the_draws),
+        cmocka_unit_test(draws_take_room_once_not_for_each_row),
         cmocka_unit_test(losses_fall_with_tokens_at_the_size_of_each_optimum),
         cmocka_unit_test(the_best_allowed_number_of_experts_is_marked),
         cmocka_unit_test(the_frontier_is_the_plan_at_each_budget),
