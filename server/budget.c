@@ -17,6 +17,7 @@ struct budget_query budget_default(void)
         .hours = NAN,
         .mfu = NAN,
         .price_per_gpu_hour = NAN,
+        .cost = NAN,
         .memory_gpus = NAN,
         .train_memory_gpus = NAN,
     };
@@ -44,6 +45,7 @@ static void refuse_beside_compute(struct call *call, const struct budget_query *
         {"days", !isnan(query->days)},
         {"hours", !isnan(query->hours)},
         {"mfu", !isnan(query->mfu) && isnan(query->price_per_gpu_hour)},
+        {"cost", !isnan(query->cost)},
     };
     bool any = false;
 
@@ -53,7 +55,7 @@ static void refuse_beside_compute(struct call *call, const struct budget_query *
             any = true;
         }
     if (any)
-        answer_fault(call, "compute", "is another budget beside accelerators: give one of them");
+        answer_fault(call, "compute", "is another budget: give one of them");
 }
 
 /* gpu, gpus and a time, once any of them is there. */
@@ -68,6 +70,38 @@ static void require_partners(struct call *call, const struct budget_query *query
         answer_fault(call, "gpus", "is required with gpu");
     if (!timed && whole)
         answer_fault(call, "days", "or hours is required with gpu and gpus");
+}
+
+/* gpu and its price, once there is money; a time would be another budget. */
+static void require_price(struct call *call, const struct budget_query *query)
+{
+    static const char beside[] = "is another budget beside cost: give one of them";
+
+    if (query->gpu == NULL)
+        answer_fault(call, "gpu", "is required with cost: whose hours does it pay for?");
+    if (isnan(query->price_per_gpu_hour))
+        answer_fault(call, "price_per_gpu_hour", "is required with cost");
+    if (isnan(query->days) && isnan(query->hours))
+        return;
+    answer_fault(call, isnan(query->days) ? "hours" : "days", beside);
+    answer_fault(call, "cost", "is another budget beside a time: give one of them");
+}
+
+/* What a budget without faults comes to: FLOPs, NAN where neither time nor money is given. */
+static double fill(const struct budget_query *query, struct budget *ret)
+{
+    double hours = isnan(query->days) ? query->hours : query->days * HOURS_PER_DAY;
+
+    ret->gpus = query->gpus;
+    ret->mfu = isnan(query->mfu) ? BUDGET_MFU : query->mfu;
+    ret->price_per_gpu_hour = query->price_per_gpu_hour;
+    ret->cost = query->cost;
+    ret->seconds = hours * SECONDS_PER_HOUR;
+    if (isnan(query->cost))
+        return gpu_compute_flops(ret->gpu, ret->gpus, ret->seconds, ret->mfu);
+    hours = query->cost / query->price_per_gpu_hour;
+    ret->seconds = hours / query->gpus * SECONDS_PER_HOUR;
+    return gpu_compute_flops(ret->gpu, 1, hours * SECONDS_PER_HOUR, ret->mfu);
 }
 
 /* `memory` by accelerators. */
@@ -92,12 +126,13 @@ bool budget_apply(struct call *call, const struct budget_query *query, bool need
 {
     bool has_memory = !isnan(query->memory_gpus) || !isnan(query->train_memory_gpus);
     bool any = !isnan(query->gpus) || !isnan(query->days) || !isnan(query->hours) ||
-               !isnan(query->mfu) || !isnan(query->price_per_gpu_hour) ||
+               !isnan(query->mfu) || !isnan(query->price_per_gpu_hour) || !isnan(query->cost) ||
                (query->gpu != NULL && !has_memory);
     const struct gpu *server;
-    double hours = isnan(query->days) ? query->hours : query->days * HOURS_PER_DAY;
+    double compute;
 
-    *ret = (struct budget){.gpus = NAN, .seconds = NAN, .mfu = NAN, .price_per_gpu_hour = NAN};
+    *ret = (struct budget){
+        .gpus = NAN, .seconds = NAN, .mfu = NAN, .price_per_gpu_hour = NAN, .cost = NAN};
     if (query->gpu == NULL && query->memory_gpu == NULL && !any && !has_memory)
         return false;
     ret->gpu = find(call, "gpu", query->gpu);
@@ -115,18 +150,19 @@ bool budget_apply(struct call *call, const struct budget_query *query, bool need
     }
     if (isfinite(limits->compute_flops))
         refuse_beside_compute(call, query);
-    else if (any)
+    else if (!isnan(query->cost))
+        require_price(call, query);
+    else if (any && !answer_is_faulty(call, "cost"))
         require_partners(call, query, needs_compute);
-    if (query->gpu == NULL && !isnan(query->price_per_gpu_hour))
+    if (query->gpu == NULL && isnan(query->cost) && !isnan(query->price_per_gpu_hour))
         answer_fault(call, "gpu", "is required: whose hour has that price?");
     if (call->err.code != ERR_OK || ret->gpu == NULL)
         return any;
-    ret->gpus = query->gpus;
-    ret->seconds = hours * SECONDS_PER_HOUR;
-    ret->mfu = isnan(query->mfu) ? BUDGET_MFU : query->mfu;
-    ret->price_per_gpu_hour = query->price_per_gpu_hour;
-    if (!isnan(ret->seconds))
-        limits->compute_flops = gpu_compute_flops(ret->gpu, ret->gpus, ret->seconds, ret->mfu);
+    compute = fill(query, ret);
+    if (isinf(compute))
+        answer_fault(call, "cost", "pays for more hours than can be counted");
+    else if (!isnan(compute))
+        limits->compute_flops = compute;
     return any;
 }
 
@@ -139,6 +175,7 @@ void budget_write(struct out *out, const struct budget *budget)
     out_number(out, "seconds", budget->seconds);
     out_number(out, "mfu", budget->mfu);
     out_number(out, "price_per_gpu_hour", budget->price_per_gpu_hour);
+    out_number(out, "cost", budget->cost);
 }
 
 void budget_write_training(struct out *out, const struct budget *budget, double train_flops)

@@ -1,6 +1,8 @@
-/* budget: limits as people have them: accelerators and days for FLOPs, accelerators for bytes.
+/* budget: limits as people have them: accelerators and days, or money, for FLOPs; accelerators for
+ * bytes.
  *
  *     compute = gpus · peak · mfu · seconds      memory = memory_gpus · memory of one
+ *     compute = peak · mfu · 3600 · cost/price_per_gpu_hour
  *
  * The rows are shared by plans and curves. Numbers that are not given are NAN.
  */
@@ -18,19 +20,20 @@
 #define BUDGET_GPUS_MAX 1e9
 #define BUDGET_DAYS_MAX 1e6
 #define BUDGET_PRICE_MAX 1e9
+#define BUDGET_COST_MAX 1e30
 
 struct budget_query {
     const char *gpu, *memory_gpu;
-    double gpus, days, hours, mfu, price_per_gpu_hour, memory_gpus, train_memory_gpus;
+    double gpus, days, hours, mfu, price_per_gpu_hour, cost, memory_gpus, train_memory_gpus;
 };
 
 /* What it comes to; all NAN and NULL where no accelerator was named. */
 struct budget {
     const struct gpu *gpu;
-    double gpus, seconds, mfu, price_per_gpu_hour;
+    double gpus, seconds, mfu, price_per_gpu_hour, cost;
 };
 
-#define BUDGET_FIELDS_COUNT 9
+#define BUDGET_FIELDS_COUNT 10
 #define BUDGET_FIELDS(type, member)                                                                \
     {.name = "gpu",                                                                                \
      .kind = FIELD_TEXT,                                                                           \
@@ -72,6 +75,13 @@ struct budget {
          .max = BUDGET_PRICE_MAX,                                                                  \
          .unit = "any currency",                                                                   \
          .help = "What an hour of one gpu costs; the answer's cost is in the same money."},        \
+        {.name = "cost",                                                                           \
+         .kind = FIELD_COUNT,                                                                      \
+         .offset = offsetof(type, member.cost),                                                    \
+         .min_exclusive = true,                                                                    \
+         .max = BUDGET_COST_MAX,                                                                   \
+         .unit = "the money of price_per_gpu_hour",                                                \
+         .help = "What training may cost: with gpu and price_per_gpu_hour instead of compute."},   \
         {.name = "memory_gpus",                                                                    \
          .kind = FIELD_COUNT,                                                                      \
          .offset = offsetof(type, member.memory_gpus),                                             \
@@ -100,7 +110,7 @@ struct budget_query budget_default(void);
 bool budget_apply(struct call *call, const struct budget_query *query, bool needs_compute,
                   struct plan_limits *limits, struct budget *ret);
 
-/* The members gpu, gpus, seconds, mfu, price_per_gpu_hour into `constraints`, where given. */
+/* The members gpu, gpus, seconds, mfu, price_per_gpu_hour, cost into `constraints`, where given. */
 void budget_write(struct out *out, const struct budget *budget);
 
 /* The member `training`: what training this many FLOPs takes: gpu_hours, and days and cost where

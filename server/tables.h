@@ -34,7 +34,7 @@ enum {
     PREDICT_BODY_FIELDS = 5,
     /* question_fields: rows of curves, then of both, then of plans. */
     QUESTION_CURVE_ONLY = 9,
-    QUESTION_SHARED = 28,
+    QUESTION_SHARED = 29,
     QUESTION_PLAN_ONLY = 11,
     /* What the target of a suggestion takes: from behind model and fields to target_loss. */
     QUESTION_TARGET_FIRST = QUESTION_CURVE_ONLY + 4,

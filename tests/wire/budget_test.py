@@ -104,6 +104,31 @@ def a_price_gives_the_cost():
     assert named(plan(compute=1e21, price_per_gpu_hour=2)) == ['gpu']
 
 
+@tap.test
+def money_is_a_budget():
+    hour = gpus()['h100-sxm']['bf16_flops'] * 0.4 * 3600
+    money = {'fit': 'joint-2025', 'gpu': 'h100', 'price_per_gpu_hour': 2.5}
+    answer = plan(**money, cost='1M').json
+    assert math.isclose(answer['constraints']['compute'], 1e6 / 2.5 * hour, rel_tol=1e-12)
+    assert answer['constraints']['cost'] == 1e6 and answer['constraints']['seconds'] is None
+    assert math.isclose(answer['training']['cost'], 1e6, rel_tol=1e-9)
+    assert answer['training']['days'] is None
+    shared = plan(**money, cost=1e6, gpus=512, mfu=0.2).json
+    assert math.isclose(shared['constraints']['compute'], 1e6 / 2.5 * hour / 2, rel_tol=1e-12)
+    assert math.isclose(shared['training']['days'], 1e6 / 2.5 / 512 / 24, rel_tol=1e-9)
+    assert math.isclose(shared['constraints']['seconds'], shared['training']['days'] * 86400)
+    posted = daemon.post('/v1/plan', {**money, 'cost': 1e6}).json
+    assert posted == answer
+    drawn = daemon.get('/v1/curves/isoflop', {**money, 'cost': 1e6, 'points': 2}).json
+    assert drawn['constraints']['compute'] == answer['constraints']['compute']
+    assert named(plan(cost=1e6)) == ['gpu', 'price_per_gpu_hour']
+    assert named(plan(cost=1e6, price_per_gpu_hour=2)) == ['gpu']
+    assert named(plan(**money, cost=1e6, days=3)) == ['cost', 'days']
+    assert named(plan(**money, cost=1e6, compute=1e21)) == ['compute', 'cost']
+    assert named(plan(**money, cost=0)) == ['cost']
+    assert named(plan(**{**money, 'price_per_gpu_hour': 1e-300}, cost=1e6)) == ['cost']
+
+
 def catalogue(rows, header='name,bf16_flops,memory,bandwidth,source'):
     path = os.path.join(tempfile.mkdtemp(dir=daemon.dir), 'gpus.csv')
     with open(path, 'w', newline='') as file:
