@@ -10,7 +10,10 @@ static const char *const curve_members[] = {
     "kind",     "fit",   "law",  "study",      "constraints",          "rows", "columns",
     "warnings", "lines", "runs", "provenance", "parameter_convention", NULL};
 
-enum { CONTOUR_POINTS_MAX = 500 }; /* a side */
+enum {
+    CONTOUR_POINTS_MAX = 500, /* a side */
+    WORK_MAX = 200000000,     /* rows times draws: some seconds */
+};
 
 static enum err_code draw_isoflop(const struct question_query *query,
                                   const struct plan_question *question, struct arena *arena,
@@ -131,6 +134,21 @@ static void check_memory_limits(struct call *call, const struct drawing *drawing
                 "times points is at most %d", CURVE_POINTS_MAX);
 }
 
+/* Bands ask every draw at every row. */
+static enum err_code check_work(struct call *call, const struct drawing *drawing)
+{
+    const struct plan_question *question = &drawing->question;
+    bool by_experts = drawing->kind->draw == draw_isoflop || drawing->kind->draw == draw_tokens;
+    size_t curves = by_experts ? question->n_experts : 1;
+    size_t rows = curves * (size_t)drawing->query.points;
+
+    if (drawing->kind->draw == NULL || rows * question->model.n_draws <= WORK_MAX)
+        return ERR_OK;
+    return err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "points", 0,
+                   "times %zu E and the %zu draws of the fit is at most %d", curves,
+                   question->model.n_draws, WORK_MAX);
+}
+
 static enum err_code draw(struct call *call, struct drawing *drawing)
 {
     const struct question_query *query = &drawing->query;
@@ -176,6 +194,8 @@ enum err_code curves_read(struct call *call)
     drawing.question.parts = 0;
     if (code == ERR_OK)
         code = answer_format(call, query->format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
+    if (code == ERR_OK)
+        code = check_work(call, &drawing);
     if (code == ERR_OK)
         code = draw(call, &drawing);
     if (code != ERR_OK)

@@ -28,7 +28,9 @@ const struct field question_fields[] = {
      .min = 2,
      .max = CURVE_POINTS_MAX,
      .fallback = "60",
-     .help = "Rows per curve; of a contour, of each side: at most 500."},
+     .help =
+         "Rows per curve; of a contour, of each side: at most 500. Rows of all curves times the "
+         "fit's draws: at most 200000000."},
     {.name = "n_active_min",
      .kind = FIELD_COUNT,
      .offset = AT(n_active_min),

@@ -192,6 +192,21 @@ def contours_refuse_what_is_too_much_or_too_little():
 
 
 @tap.test
+def bands_are_not_asked_of_too_many_draws():
+    fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'bootstrap': 10000,
+                                   'starts': 4})
+    assert fit.status == 201, fit
+    query = {'fit': fit.json['id'], 'compute': 1e22, 'experts': ','.join(map(str, range(1, 65))),
+             'fields': 'rows'}
+    for kind, points in (('isoflop', 313), ('tokens', 2000)):
+        answer = daemon.get(f'/v1/curves/{kind}', {**query, 'points': points})
+        assert answer.status == 400, answer
+        assert [e['parameter'] for e in answer.json['errors']] == ['points'], answer
+    assert daemon.get('/v1/curves/isoflop', {**query, 'points': 3}).json['rows'] == 64 * 4
+    assert daemon.get('/v1/curves/frontier', {**query, 'points': 200}).json['rows'] == 200
+
+
+@tap.test
 def csv_says_the_same():
     for kind in (*KINDS, 'contour'):
         drawn = curve(kind, fit='joint-2025', experts=8, compute=1e21, points=4)
