@@ -40,11 +40,12 @@ static char *shorten_numbers(const char *text, size_t length)
             number++;
         double value;
         if (number > JSON_CJSON_NUMBER_BYTES && number_read(at, number, &value)) {
-            memset(at, ' ', number);
+            size_t written = 6;
             if (isfinite(value))
-                number_write(value, at);
+                written = number_write(value, at);
             else
-                memcpy(at, value < 0 ? "-1e999" : " 1e999", 6);
+                memcpy(at, value < 0 ? "-1e999" : " 1e999", written);
+            memset(at + written, ' ', number - written);
         }
         at += number > 0 ? number : 1;
     }

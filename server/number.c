@@ -1,21 +1,24 @@
 #include "server/number.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <math.h>
 #include <string.h>
 
 #include "server/number_table.h"
 
-enum { POSITIONAL_POINT_MIN = -5 }; /* 0.000001 is the smallest written without an exponent */
+enum {
+    POSITIONAL_POINT_MIN = -5, /* 0.000001 is the smallest written without an exponent */
+    EIGHT = 8,
+    SIXTEEN = 2 * EIGHT,
+};
+
+/* 10^8: digits are made eight at a time. */
+#define EIGHT_DIGITS UINT64_C(100000000)
 
 /* The first value written with an exponent: readers take digits alone for an exact integer, and
  * from here on the shortest digits are not the double's own. */
 static const double exponent_from = 0x1p53;
-
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
-                                  "25262728293031323334353637383940414243444546474849"
-                                  "50515253545556575859606162636465666768697071727374"
-                                  "75767778798081828384858687888990919293949596979899";
 
 /* floor(log10(2^q)) and floor(log10(3/4·2^q)) over every exponent of a double; number_test checks
  * both through the numbers at their edges. */
@@ -82,94 +85,96 @@ static struct decimal shortest(uint64_t significand, int q)
     return (struct decimal){up ? below + 1 : below, k};
 }
 
-/* How many decimal digits value has; 1 for 0. */
-static size_t count_digits(uint64_t value)
+/* The eight decimal digits of value < 10^8, a byte each, the first in the lowest: halved three
+ * times, the halves at once. */
+static inline uint64_t eight_digits(uint64_t value)
 {
-    static const uint64_t pow10[] = {
-        0,
-        UINT64_C(10),
-        UINT64_C(100),
-        UINT64_C(1000),
-        UINT64_C(10000),
-        UINT64_C(100000),
-        UINT64_C(1000000),
-        UINT64_C(10000000),
-        UINT64_C(100000000),
-        UINT64_C(1000000000),
-        UINT64_C(10000000000),
-        UINT64_C(100000000000),
-        UINT64_C(1000000000000),
-        UINT64_C(10000000000000),
-        UINT64_C(100000000000000),
-        UINT64_C(1000000000000000),
-        UINT64_C(10000000000000000),
-        UINT64_C(100000000000000000),
-        UINT64_C(1000000000000000000),
-        UINT64_C(10000000000000000000),
-    };
-    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
-    size_t guess = bits * 1233 >> 12; /* bits·log10(2) rounded down: right, or one short */
-    return guess + (value >= pow10[guess]);
+    uint64_t fours = value / 10000 + (value % 10000 << 32);
+    uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x0000007F0000007F);
+    uint64_t twos = hundreds + ((fours - 100 * hundreds) << 16);
+    uint64_t tens = (twos * 103 >> 10) & UINT64_C(0x000F000F000F000F);
+    return tens + ((twos - 10 * tens) << 8);
 }
 
-/* Exactly eight digits: four pairs that do not wait for each other. */
-static void write_eight(uint32_t value, char *ret_text)
+/* Eight such digits as text. */
+static void put_eight(uint64_t digits, char *ret_text)
 {
-    uint32_t high = value / 10000, low = value % 10000;
-    memcpy(ret_text, digit_pairs + 2 * (high / 100), 2);
-    memcpy(ret_text + 2, digit_pairs + 2 * (high % 100), 2);
-    memcpy(ret_text + 4, digit_pairs + 2 * (low / 100), 2);
-    memcpy(ret_text + 6, digit_pairs + 2 * (low % 100), 2);
+    digits = htole64(digits + UINT64_C(0x3030303030303030));
+    memcpy(ret_text, &digits, sizeof digits);
 }
 
+/* Puts up to EIGHT − 1 bytes behind the last digit too. */
 static size_t write_digits(uint64_t value, char *ret_text)
 {
     if (value < 10) {
         ret_text[0] = (char)('0' + value);
         return 1;
     }
-    size_t length = count_digits(value);
-    char *at = ret_text + length;
-    for (; value >= 100000000; value /= 100000000)
-        write_eight((uint32_t)(value % 100000000), at -= 8);
-    uint32_t rest = (uint32_t)value;
-    for (; rest >= 100; rest /= 100)
-        memcpy(at -= 2, digit_pairs + 2 * (rest % 100), 2);
-    if (rest >= 10)
-        memcpy(at - 2, digit_pairs + 2 * rest, 2);
-    else
-        at[-1] = (char)('0' + rest);
-    return length;
-}
-
-/* digits[count] with the point after the first `point` of them, or before them all. */
-static size_t write_positional(const char *digits, size_t count, int point, char *ret_text)
-{
-    if (point <= 0) {
-        size_t zeros = (size_t)-point;
-        memcpy(ret_text, "0.00000", 2 + zeros);
-        memcpy(ret_text + 2 + zeros, digits, count);
-        return 2 + zeros + count;
+    if (value >= EIGHT_DIGITS) {
+        size_t length = write_digits(value / EIGHT_DIGITS, ret_text);
+        put_eight(eight_digits(value % EIGHT_DIGITS), ret_text + length);
+        return length + EIGHT;
     }
-    size_t whole = (size_t)point;
-    assert(whole < count); /* integers are written elsewhere */
-    memcpy(ret_text, digits, whole);
-    ret_text[whole] = '.';
-    memcpy(ret_text + whole + 1, digits + whole, count - whole);
-    return count + 1;
+    char text[2 * EIGHT] = "";
+    uint64_t digits = eight_digits(value);
+    size_t zeros = (size_t)__builtin_ctzll(digits) / 8;
+    put_eight(digits, text);
+    memcpy(ret_text, text + zeros, EIGHT);
+    return EIGHT - zeros;
 }
 
-static size_t write_exponent(const char *digits, size_t count, int exponent, char *ret_text)
+/* A decimal's digits as text, without the zeros at its end. */
+struct digits {
+    char text[2 * SIXTEEN];
+    size_t count;
+    int point; /* value = 0.text·10^point */
+};
+
+static void spread(struct decimal decimal, struct digits *ret)
+{
+    ret->point = 1 + SIXTEEN + decimal.exponent;
+    /* A double has 16 or 17 digits before zeros are dropped, but for those near 0. */
+    for (; decimal.digits < EIGHT_DIGITS * EIGHT_DIGITS; decimal.digits *= 10)
+        ret->point--;
+    uint64_t rest = decimal.digits % (EIGHT_DIGITS * EIGHT_DIGITS);
+    uint64_t high = eight_digits(rest / EIGHT_DIGITS), low = eight_digits(rest % EIGHT_DIGITS);
+    ret->text[0] = (char)('0' + decimal.digits / (EIGHT_DIGITS * EIGHT_DIGITS));
+    put_eight(high, ret->text + 1);
+    put_eight(low, ret->text + 1 + EIGHT);
+    if (low != 0)
+        ret->count = 1 + SIXTEEN - (size_t)__builtin_clzll(low) / 8;
+    else
+        ret->count = high != 0 ? 1 + EIGHT - (size_t)__builtin_clzll(high) / 8 : 1;
+}
+
+/* With the point where it belongs. Copies of a fixed size are a move or two. */
+static size_t write_positional(const struct digits *digits, char *ret_text)
+{
+    if (digits->point <= 0) {
+        size_t zeros = (size_t)-digits->point;
+        memcpy(ret_text, "0.000000", EIGHT);
+        memcpy(ret_text + 2 + zeros, digits->text, 1 + SIXTEEN);
+        return 2 + zeros + digits->count;
+    }
+    size_t whole = (size_t)digits->point;
+    assert(whole < digits->count); /* integers are written elsewhere */
+    memcpy(ret_text, digits->text, SIXTEEN);
+    ret_text[whole] = '.';
+    memcpy(ret_text + whole + 1, digits->text + whole, SIXTEEN);
+    return digits->count + 1;
+}
+
+static size_t write_exponent(const struct digits *digits, char *ret_text)
 {
     size_t n = 0;
-    ret_text[n++] = digits[0];
-    if (count > 1) {
+    ret_text[n++] = digits->text[0];
+    if (digits->count > 1) {
         ret_text[n++] = '.';
-        memcpy(ret_text + n, digits + 1, count - 1);
-        n += count - 1;
+        memcpy(ret_text + n, digits->text + 1, SIXTEEN);
+        n += digits->count - 1;
     }
     ret_text[n++] = 'e';
-    return n + number_write_integer(exponent, ret_text + n);
+    return n + number_write_integer(digits->point - 1, ret_text + n);
 }
 
 /* Positive numbers that are not whole, or too large to be written without an exponent. Apart from
@@ -184,16 +189,11 @@ __attribute__((noinline)) static size_t write_shortest(double value, char *ret_t
         significand |= UINT64_C(1) << NUMBER_SIGNIFICAND_BITS;
     else
         field = 1;
-    struct decimal decimal = shortest(significand, field - NUMBER_EXPONENT_BIAS);
-
-    char digits[20] = "0";
-    size_t count = write_digits(decimal.digits, digits);
-    int point = (int)count + decimal.exponent;
-    while (count > 1 && digits[count - 1] == '0')
-        count--;
-    if (value < exponent_from && point >= POSITIONAL_POINT_MIN)
-        return write_positional(digits, count, point, ret_text);
-    return write_exponent(digits, count, point - 1, ret_text);
+    struct digits digits = {.count = 0};
+    spread(shortest(significand, field - NUMBER_EXPONENT_BIAS), &digits);
+    if (value < exponent_from && digits.point >= POSITIONAL_POINT_MIN)
+        return write_positional(&digits, ret_text);
+    return write_exponent(&digits, ret_text);
 }
 
 size_t number_write(double value, char *ret_text)

@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NUMBER_BYTES = 32 };
+enum { NUMBER_BYTES = 40 };
 
-/* Writes at most NUMBER_BYTES − 1 bytes, not terminated; returns how many. Of the decimals that
- * read back to value, one with the fewest digits, and of those the closest. Integral values below
- * 2^53 have neither point nor exponent ("64", not "64.0"); −0 is "-0"; from 2^53 on and below 1e-6
- * the exponent form ("1e+22" is written 1e22), so that digits alone are always the exact integer.
- */
+/* Writes at most NUMBER_BYTES − 1 bytes, not terminated, and returns how many; bytes behind these,
+ * within NUMBER_BYTES, may change too. Of the decimals that read back to value, one with the fewest
+ * digits, and of those the closest. Integral values below 2^53 have neither point nor exponent
+ * ("64", not "64.0"); −0 is "-0"; from 2^53 on and below 1e-6 the exponent form ("1e+22" is written
+ * 1e22), so that digits alone are always the exact integer. */
 size_t number_write(double value, char *ret_text);
 size_t number_write_integer(int64_t value, char *ret_text);
 
