@@ -1,6 +1,7 @@
 #include "core/plan_interval.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/law_near.h"
 #include "core/plan_draws.h"
@@ -70,17 +71,20 @@ static bool interval_nearly(const struct asked *asked, const struct law_x *x, co
                             double error, struct plan_quantile q[2], double ret[2])
 {
     const struct law_near *near = asked->near;
-    size_t place[2 * MANY], k[2], n[2];
+    size_t place[2 * MANY], n = 0;
     double column[LAW_MAX_COEFFICIENTS * 2 * MANY], loss[2 * MANY];
 
     if (!plan_quantile_find(value, near->count, near->stride, error, asked->mark, q))
         return false;
-    n[0] = plan_quantile_choose(value, error, &q[0], place, &k[0]);
-    n[1] = plan_quantile_choose(value, error, &q[1], place + n[0], &k[1]);
-    copy_columns(asked->model, place, n[0] + n[1], column);
-    law_losses(asked->model->law, column, n[0] + n[1], x, loss);
-    ret[0] = plan_draws_between(loss, n[0], k[0], q[0].fraction);
-    ret[1] = plan_draws_between(loss + n[0], n[1], k[1], q[1].fraction);
+    for (int i = 0; i < 2; i++) {
+        memcpy(place + n, q[i].place, q[i].n * sizeof *place);
+        n += q[i].n;
+    }
+    copy_columns(asked->model, place, n, column);
+    law_losses(asked->model->law, column, n, x, loss);
+    for (int i = 0; i < 2; i++)
+        ret[i] = plan_draws_between(i == 0 ? loss : loss + q[0].n, q[i].n, q[i].k - q[i].under,
+                                    q[i].fraction);
     return true;
 }
 

@@ -7,10 +7,8 @@
 
 #include "core/near.h"
 
-_Static_assert(PLAN_QUANTILE_MANY % NEAR_LANES == 0, "what fills up a vector has room");
-
 /* A range of FEW is aimed at. */
-enum { FEW = 32, MANY = PLAN_QUANTILE_MANY, CUTS = 4, NARROWINGS = 24 };
+enum { FEW = 16, MANY = PLAN_QUANTILE_MANY, CUTS = 4, NARROWINGS = 24 };
 
 /* What is further than so many errors from a value is not it for certain. */
 static const double errors_apart = 4;
@@ -187,47 +185,4 @@ bool plan_quantile_find(const float *value, size_t count, size_t stride, double 
     begin(value, count, &q[1]);
     narrow(value, stride, q);
     return gather(value, stride, (float)(errors_apart * error), mark_room, q);
-}
-
-/* The k-th smallest of n values and the next: the largest that at most k, or k + 1, are less than.
- */
-LANES_CLONES
-static void find_two(const float *value, size_t n, size_t k, float ret[2])
-{
-    float two[2] = {-INFINITY, -INFINITY};
-
-    for (size_t from = 0; from < n; from += NEAR_LANES) {
-        uint32_t less[NEAR_LANES] = {0};
-
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < NEAR_LANES; j++)
-                less[j] += value[i] < value[from + j] ? 1 : 0;
-        for (size_t j = 0; j < NEAR_LANES; j++) {
-            float v = value[from + j];
-
-            two[0] = less[j] <= k && v > two[0] ? v : two[0];
-            two[1] = less[j] <= k + 1 && v > two[1] ? v : two[1];
-        }
-    }
-    memcpy(ret, two, sizeof two);
-}
-
-size_t plan_quantile_choose(const float *value, double error, const struct plan_quantile *q,
-                            size_t *ret_place, size_t *ret_k)
-{
-    float found[MANY], two[2], wider = (float)(errors_apart * error);
-    size_t n = 0, k = q->k - q->under;
-
-    for (size_t i = 0; i < q->n; i++)
-        found[i] = value[q->place[i]];
-    for (size_t i = q->n; i % NEAR_LANES != 0; i++)
-        found[i] = -INFINITY; /* fills up a vector */
-    find_two(found, q->n, k, two);
-    for (size_t i = 0; i < q->n; i++) {
-        k -= found[i] < two[0] * (1 - wider) ? 1 : 0;
-        if (found[i] >= two[0] * (1 - wider) && found[i] <= two[1] * (1 + wider))
-            ret_place[n++] = q->place[i];
-    }
-    *ret_k = k;
-    return n;
 }

@@ -37,9 +37,4 @@ struct plan_quantile plan_quantile_at(double probability, size_t count);
 bool plan_quantile_find(const float *value, size_t count, size_t stride, double error,
                         uint8_t *mark_room, struct plan_quantile q[2]);
 
-/* Of those, the places of the values that may be the k-th smallest or the next; returns how many,
- * at most PLAN_QUANTILE_MANY. The k-th of all is then the *ret_k-th of them. */
-size_t plan_quantile_choose(const float *value, double error, const struct plan_quantile *q,
-                            size_t *ret_place, size_t *ret_k);
-
 #endif
