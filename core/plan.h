@@ -36,6 +36,15 @@
 #include "core/law_near.h"
 #include "core/shape.h"
 
+/* A law's slices at E = 1, 2, 4, … and G = 1, made ready once. They are those of the coefficients
+ * they were made of: a model that has been given others computes its own. */
+enum { PLAN_SLICES = 11 };
+
+struct plan_slices {
+    const double *coefficient; /* NULL: the law has no such slices */
+    struct law_slice slice[PLAN_SLICES];
+};
+
 enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 4 };
 
 /* What a plan needs of a fit, whoever made it. */
@@ -48,6 +57,7 @@ struct plan_model {
     size_t n_draws;                             /* 0: no intervals */
     const double *draws;                        /* n_draws × n_coefficients */
     const struct law_near *near;                /* the same made ready; NULL: not at hand */
+    const struct plan_slices *slices;           /* NULL: not at hand */
 };
 
 enum plan_objective { PLAN_LEAST_LOSS, PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY };
@@ -203,6 +213,9 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
 /* Whether a model can plan at all, for these E: ERR_UNSUPPORTED as plan_solve. */
 enum err_code plan_check_model(const struct plan_model *model, const double *experts,
                                size_t n_experts, struct err *err);
+
+/* For plan_model.slices. A law that reads G has none. */
+struct plan_slices plan_slices_make(const struct law *law, const double *coefficient);
 
 /* The configuration at a given (E, G, d_model, tokens): every derived quantity filled. */
 void plan_evaluate(const struct plan_question *question, double experts, double granularity,

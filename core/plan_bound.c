@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/plan_slice.h"
+
 /* Room for the rounding of a bound and of a cost; far beyond what is a tie. */
 static const double bound_tolerance = 1e-9;
 
@@ -32,7 +34,7 @@ size_t plan_bound_cells(const struct plan_question *question, double *ret_bound)
 
         ret_bound[k] = -INFINITY;
         if (by_active) { /* of a total, FLOPs say nothing */
-            model->law->slice(model->coefficient, experts, granularity, &slice);
+            plan_slice(model, experts, granularity, &slice);
             ret_bound[k] = least_loss(&slice, ln_budget);
         }
         if (ret_bound[k] < ret_bound[least])

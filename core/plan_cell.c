@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/plan_slice.h"
+
 /* Rounding of a few dozen operations, far below the 1e-9 within which a limit counts as met. */
 static const double limit_tolerance = 1e-12;
 
@@ -173,7 +175,7 @@ static void init_slice(struct plan_cell *cell, const struct plan_model *model)
 {
     struct law_slice *slice = &cell->slice;
 
-    model->law->slice(model->coefficient, cell->experts, cell->granularity, slice);
+    plan_slice(model, cell->experts, cell->granularity, slice);
     cell->finite = isfinite(slice->n) && isfinite(slice->nu) && isfinite(slice->c);
     cell->well_signed = slice->n > 0 && slice->nu < 0;
     for (size_t j = 0; j < slice->n_size_terms; j++) {

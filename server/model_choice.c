@@ -35,13 +35,15 @@ static struct plan_model model_of_record(const struct law *law, const struct fit
     return model;
 }
 
-static struct plan_model model_of_preset(const struct preset *preset)
+static struct plan_model model_of_preset(const struct snapshot *snapshot,
+                                         const struct preset *preset)
 {
     struct plan_model model = {
         .law = law_find(preset->law),
         .coefficient = preset->coefficient,
         .shape = *preset->shape,
         .fixed_experts = preset->experts,
+        .slices = snapshot_preset_slices(snapshot, preset),
     };
 
     for (size_t i = 0; i < LAW_VARIABLE_COUNT; i++)
@@ -49,16 +51,17 @@ static struct plan_model model_of_preset(const struct preset *preset)
     return model;
 }
 
-static enum err_code choose_preset(const struct preset *preset, struct model_choice *ret)
+static enum err_code choose_preset(const struct snapshot *snapshot, const struct preset *preset,
+                                   struct model_choice *ret)
 {
     const struct preset *dense = preset->dense != NULL ? preset_find(preset->dense) : NULL;
 
     ret->preset = preset;
-    ret->model = model_of_preset(preset);
+    ret->model = model_of_preset(snapshot, preset);
     ret->law = ret->model.law;
     ret->has_dense = dense != NULL;
     if (dense != NULL)
-        ret->dense = model_of_preset(dense);
+        ret->dense = model_of_preset(snapshot, dense);
     return ERR_OK;
 }
 
@@ -80,6 +83,7 @@ static enum err_code choose_record(const struct snapshot *snapshot, const struct
     ret->study = snapshot_study(snapshot, record->study);
     ret->model = model_of_record(law, record);
     ret->model.near = snapshot_fit_near(snapshot, record->id);
+    ret->model.slices = snapshot_fit_slices(snapshot, record->id);
     return ERR_OK;
 }
 
@@ -110,7 +114,7 @@ static enum err_code choose_named(const struct snapshot *snapshot, const char *f
         preset = preset_find(fit);
         if (preset == NULL)
             return err_set(err, ERR_FIT_NOT_FOUND, "there is no preset '%.100s'", fit);
-        return choose_preset(preset, ret);
+        return choose_preset(snapshot, preset, ret);
     }
     record = snapshot_fit(snapshot, id);
     if (record == NULL)
@@ -142,8 +146,8 @@ static enum err_code choose_default(const struct snapshot *snapshot, const struc
     return ERR_OK;
 }
 
-static enum err_code choose_fallback(const struct law *law, struct model_choice *ret,
-                                     struct err *err)
+static enum err_code choose_fallback(const struct snapshot *snapshot, const struct law *law,
+                                     struct model_choice *ret, struct err *err)
 {
     const struct preset *preset = preset_for_law(law != NULL ? law->name : "joint");
 
@@ -152,7 +156,7 @@ static enum err_code choose_fallback(const struct law *law, struct model_choice 
                        "study %s has no fit of law '%s', and no preset stands in for it",
                        ret->study->id, law != NULL ? law->name : "joint");
     ret->published = true;
-    return choose_preset(preset, ret);
+    return choose_preset(snapshot, preset, ret);
 }
 
 enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study, const char *fit,
@@ -185,7 +189,7 @@ enum err_code snapshot_choose(const struct snapshot *snapshot, const char *study
         goto done;
     newest = snapshot_newest_fit(snapshot, choice.study, law);
     code = newest != NULL ? choose_record(snapshot, newest, &choice, err)
-                          : choose_fallback(law, &choice, err);
+                          : choose_fallback(snapshot, law, &choice, err);
 done:
     if (code == ERR_OK)
         *ret = choice;

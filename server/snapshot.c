@@ -19,6 +19,7 @@ void snapshot_release(struct snapshot *snapshot)
     snapshot_set_release(snapshot->set);
     free(snapshot->fits);
     free(snapshot->newest);
+    free(snapshot->presets);
     free(snapshot);
 }
 
@@ -138,6 +139,19 @@ const struct law_near *snapshot_fit_near(const struct snapshot *snapshot, int64_
     const struct entry *entry = find_entry(snapshot, id);
 
     return entry != NULL && entry->has_near ? &entry->near : NULL;
+}
+
+const struct plan_slices *snapshot_fit_slices(const struct snapshot *snapshot, int64_t id)
+{
+    const struct entry *entry = find_entry(snapshot, id);
+
+    return entry != NULL ? &entry->slices : NULL;
+}
+
+const struct plan_slices *snapshot_preset_slices(const struct snapshot *snapshot,
+                                                 const struct preset *preset)
+{
+    return &snapshot->presets[preset - preset_at(0)];
 }
 
 const struct fit_notes *snapshot_fit_notes(const struct snapshot *snapshot, int64_t id)

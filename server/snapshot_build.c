@@ -208,6 +208,19 @@ static enum err_code index_newest(struct snapshot *snapshot, struct err *err)
     return ERR_OK;
 }
 
+static enum err_code fill_presets(struct snapshot *snapshot, struct err *err)
+{
+    snapshot->presets = calloc(preset_count(), sizeof *snapshot->presets);
+    if (snapshot->presets == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < preset_count(); i++) {
+        const struct preset *preset = preset_at(i);
+
+        snapshot->presets[i] = plan_slices_make(law_find(preset->law), preset->coefficient);
+    }
+    return ERR_OK;
+}
+
 enum err_code snapshot_build(const struct snapshot *old, struct store *store,
                              const struct snapshot_changes *changes, struct snapshot **ret,
                              struct err *err)
@@ -231,6 +244,8 @@ enum err_code snapshot_build(const struct snapshot *old, struct store *store,
         code = merge_fits(snapshot, changes->all_fits ? NULL : old, store, &ids, err);
     if (code == ERR_OK)
         code = index_newest(snapshot, err);
+    if (code == ERR_OK)
+        code = fill_presets(snapshot, err);
     free(ids.ids);
     if (code == ERR_OK)
         *ret = snapshot;

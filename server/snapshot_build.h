@@ -16,6 +16,7 @@ struct entry {
     const struct law *law; /* NULL when this program does not know it as it was fitted */
     bool has_near;         /* draws, and a law that can ask them nearly: */
     struct law_near near;  /* see plan_model */
+    struct plan_slices slices;
     struct fit_notes notes;
 };
 
@@ -29,6 +30,7 @@ struct study_set {
 
 struct snapshot {
     atomic_size_t holders;
+    struct plan_slices *presets; /* of each preset, in their order */
     struct study_set *set;
     size_t n_fits;
     struct entry **fits; /* by id */

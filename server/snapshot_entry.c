@@ -109,6 +109,8 @@ enum err_code snapshot_entry_read(struct store *store, int64_t id, struct entry 
     code = fit_read(store, id, &entry->arena, &entry->record, &gone);
     if (code == ERR_OK) {
         entry->law = law_of(&entry->record);
+        if (entry->law != NULL && entry->record.status == FIT_FINISHED)
+            entry->slices = plan_slices_make(entry->law, entry->record.coefficient);
         code = fill_near(entry, &gone);
     }
     if (code == ERR_OK)

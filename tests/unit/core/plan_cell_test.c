@@ -1,6 +1,7 @@
 #include "core/plan_cell.h"
 
 #include "core/plan_draws.h"
+#include "core/plan_slice.h"
 #include "core/rng.h"
 #include "tests/unit/check.h"
 #include "tests/unit/core/plan_question.h"
@@ -32,6 +33,44 @@ static void polynomials_are_those_of_the_shape(void **state)
             }
         }
     }
+}
+
+static void assert_slice(const struct plan_model *model, double experts)
+{
+    struct law_slice got, want;
+
+    plan_slice(model, experts, 1, &got);
+    model->law->slice(model->coefficient, experts, 1, &want);
+    assert_int_equal(got.n_size_terms, want.n_size_terms);
+    for (size_t j = 0; j < got.n_size_terms; j++)
+        assert_true(got.m[j] == want.m[j] && got.mu[j] == want.mu[j]);
+    assert_true(got.n == want.n && got.nu == want.nu && got.c == want.c);
+}
+
+/* To the bit; and those of other coefficients when the model is given others, as a spread does. */
+static void slices_made_ready_are_those_of_the_law(void **state)
+{
+    static const double experts[] = {1, 1.5, 2, 3, 32, 1024, 2048};
+    size_t any = 0;
+
+    (void)state;
+    for (size_t p = 0; p < PLANNING_PRESETS; p++) {
+        struct plan_model model = question_of(planning_presets[p]).model;
+        struct plan_slices slices = plan_slices_make(model.law, model.coefficient);
+        double other[LAW_MAX_COEFFICIENTS];
+
+        any += slices.coefficient ? 1 : 0;
+        assert_true(!slices.coefficient == law_reads(model.law, LAW_GRANULARITY));
+        for (size_t j = 0; j < model.law->n_coefficients; j++)
+            other[j] = model.coefficient[j] * 1.01;
+        model.slices = &slices;
+        for (int given = 0; given < 2; given++) {
+            for (size_t e = 0; e < sizeof experts / sizeof *experts; e++)
+                assert_slice(&model, experts[e]);
+            model.coefficient = other;
+        }
+    }
+    assert_true(any >= 2);
 }
 
 static void roots_invert_polynomials_and_never_exceed(void **state)
@@ -167,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(polynomials_are_those_of_the_shape),
+        cmocka_unit_test(slices_made_ready_are_those_of_the_law),
         cmocka_unit_test(roots_invert_polynomials_and_never_exceed),
         cmocka_unit_test(roots_of_nothing_and_of_everything),
         cmocka_unit_test(moments_are_logarithmic_derivatives),
