@@ -33,10 +33,10 @@ static void write_buckets(struct out *out, const struct memory_bucket *bucket, s
     out_array_begin(out, "buckets");
     for (size_t i = 0; i < count; i++) {
         out_object_begin(out, NULL);
-        out_text(out, "name", bucket[i].name);
+        out_constant(out, "name", bucket[i].name);
         out_number(out, "bytes", bucket[i].bytes);
-        out_text(out, "formula", bucket[i].formula);
-        out_text(out, "source", bucket[i].source);
+        out_constant(out, "formula", bucket[i].formula);
+        out_constant(out, "source", bucket[i].source);
         out_object_end(out);
         total += bucket[i].bytes;
     }

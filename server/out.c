@@ -11,6 +11,7 @@
 #include "server/utf8.h"
 
 enum { FIRST_BYTES = 4096 };
+_Static_assert(OUT_SEEN == 64, "put_number takes six bits");
 
 /* What follows the backslash: 'u' for \u00XX, 0 where the byte stands for itself. */
 static const char escapes[256] = {
@@ -30,6 +31,7 @@ void out_clear(struct out *out)
     out->depth = 0;
     out->skipped = 0;
     out->comma[0] = false;
+    memset(out->seen, 0, sizeof out->seen);
 }
 
 void out_select(struct out *out, const char *names)
@@ -44,13 +46,12 @@ void out_select(struct out *out, const char *names)
 
 bool out_wants(const struct out *out, const char *member)
 {
-    if (out->n_select == 0)
-        return true;
-    size_t length = strlen(member);
     for (size_t i = 0; i < out->n_select; i++)
-        if (out->select_length[i] == length && memcmp(out->select[i], member, length) == 0)
+        if (out->select[i][0] == member[0] &&
+            strncmp(out->select[i], member, out->select_length[i]) == 0 &&
+            member[out->select_length[i]] == '\0')
             return true;
-    return false;
+    return out->n_select == 0;
 }
 
 /* Doubles the buffer until size more bytes and a terminator fit; false when memory has run out. */
@@ -130,20 +131,14 @@ static void put_quoted(struct out *out, const char *text, size_t length)
     out->text[out->length++] = '"';
 }
 
-/* `"name":` for what nearly every name is: nothing to escape. False, with nothing written, for the
- * others. */
-static bool put_plain_name(struct out *out, const char *name)
+/* `"name":` of a name with something to escape, and room behind it. */
+__attribute__((noinline)) static bool put_quoted_name(struct out *out, const char *name,
+                                                      size_t length, size_t room)
 {
-    size_t length = strlen(name);
-    if (out->room - out->length <= length + 3)
+    put_quoted(out, name, length);
+    if (!reserve(out, 1 + room))
         return false;
-    char *at = out->text + out->length;
-    if (utf8_copy_plain(name, length, at + 1) < length)
-        return false;
-    at[0] = '"';
-    at[length + 1] = '"';
-    at[length + 2] = ':';
-    out->length += length + 3;
+    out->text[out->length++] = ':';
     return true;
 }
 
@@ -155,20 +150,26 @@ static bool put_name(struct out *out, const char *name, size_t room)
         return false;
     if (out->n_select > 0 && out->depth == 1 && name != NULL && !out_wants(out, name))
         return false;
-    if (!reserve(out, 1 + room))
+    size_t length = name != NULL ? strlen(name) : 0;
+    if (!reserve(out, sizeof ",\"\":" - 1 + length + room))
         return false;
-    if (out->comma[out->depth])
-        out->text[out->length++] = ',';
-    out->comma[out->depth] = true;
-    if (name == NULL)
-        return true;
-    if (!put_plain_name(out, name)) {
-        put_quoted(out, name, strlen(name));
-        if (!reserve(out, 1))
-            return false;
-        out->text[out->length++] = ':';
+    char *at = out->text + out->length;
+    bool *comma = &out->comma[out->depth];
+    *at = ',';
+    at += *comma;
+    *comma = true;
+    if (name != NULL) {
+        if (utf8_copy_plain(name, length, at + 1) < length) {
+            out->length = (size_t)(at - out->text);
+            return put_quoted_name(out, name, length, room);
+        }
+        at[0] = '"';
+        at[length + 1] = '"';
+        at[length + 2] = ':';
+        at += length + 3;
     }
-    return reserve(out, room);
+    out->length = (size_t)(at - out->text);
+    return true;
 }
 
 static void begin(struct out *out, const char *name, char bracket)
@@ -222,12 +223,29 @@ static void put_literal(struct out *out, const char *name, const char *literal, 
     out->length += length;
 }
 
+/* Writes a finite value where there is room for NUMBER_BYTES; returns its end. */
+static char *put_number(struct out *out, double value, char *at)
+{
+    enum { LONGEST = 24 }; /* -2.2250738585072014e-308 */
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    struct out_seen *seen = &out->seen[bits * UINT64_C(0x9E3779B97F4A7C15) >> 58];
+    if (seen->bits == bits && bits != 0) {
+        char text[LONGEST]; /* the two may overlap */
+        memcpy(text, out->text + seen->at, LONGEST);
+        memcpy(at, text, LONGEST);
+        return at + seen->length;
+    }
+    *seen = (struct out_seen){bits, (size_t)(at - out->text), number_write(value, at)};
+    return at + seen->length;
+}
+
 void out_number(struct out *out, const char *name, double value)
 {
     if (!isfinite(value))
         put_literal(out, name, "null", 4);
     else if (put_name(out, name, NUMBER_BYTES))
-        out->length += number_write(value, out->text + out->length);
+        out->length = (size_t)(put_number(out, value, out->text + out->length) - out->text);
 }
 
 void out_integer(struct out *out, const char *name, int64_t value)
@@ -260,6 +278,18 @@ void out_text_length(struct out *out, const char *name, const char *value, size_
         put_quoted(out, value, length);
 }
 
+void out_constant(struct out *out, const char *name, const char *value)
+{
+    size_t length = strlen(value);
+    if (!put_name(out, name, length + 2))
+        return;
+    char *at = out->text + out->length;
+    at[0] = '"';
+    memcpy(at + 1, value, length);
+    at[length + 1] = '"';
+    out->length += length + 2;
+}
+
 void out_numbers(struct out *out, const char *name, const double *values, size_t count)
 {
     out_array_begin(out, name);
@@ -283,7 +313,7 @@ void out_members(struct out *out, const struct out_member *table, size_t count, 
         memcpy(at, table[i].key, OUT_KEY_BYTES);
         at += table[i].length;
         if (isfinite(value)) {
-            at += number_write(value, at);
+            at = put_number(out, value, at);
         } else {
             memcpy(at, "null", 4);
             at += 4;

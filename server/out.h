@@ -18,7 +18,13 @@
 #include "core/arena.h"
 #include "core/err.h"
 
-enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64, OUT_KEY_BYTES = 32 };
+enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64, OUT_KEY_BYTES = 40, OUT_SEEN = 64 };
+
+/* A number that stands in the text: answers repeat many. */
+struct out_seen {
+    uint64_t bits; /* of the double; 0, which is seen nowhere: none yet */
+    size_t at, length;
+};
 
 struct out {
     struct arena *arena;
@@ -28,6 +34,7 @@ struct out {
     int depth;   /* objects and arrays open; those skipped are not */
     int skipped; /* objects and arrays open inside an unwanted member, itself included */
     bool comma[OUT_DEPTH_MAX + 1];
+    struct out_seen seen[OUT_SEEN];
     size_t n_select; /* 0: everything */
     const char *select[OUT_SELECT_MAX];
     size_t select_length[OUT_SELECT_MAX];
@@ -55,18 +62,21 @@ void out_bool(struct out *out, const char *name, bool value);
 void out_null(struct out *out, const char *name);
 void out_text(struct out *out, const char *name, const char *value); /* NULL value: null */
 void out_text_length(struct out *out, const char *name, const char *value, size_t length);
+/* A text of ours: UTF-8 without anything to escape, which is not looked for. */
+void out_constant(struct out *out, const char *name, const char *value);
 void out_numbers(struct out *out, const char *name, const double *values, size_t count);
 
 /* One double of a struct, and its name as it stands in the text. */
 struct out_member {
-    char key[OUT_KEY_BYTES]; /* `"name":` */
+    char key[OUT_KEY_BYTES]; /* `"name":`, and what stands before it */
     size_t length;           /* of key */
     size_t offset;
 };
-#define OUT_MEMBER_AS(name, type, member)                                                          \
+#define OUT_MEMBER_BEHIND(text, name, type, member)                                                \
     {                                                                                              \
-        "\"" name "\":", sizeof("\"" name "\":") - 1, offsetof(type, member)                       \
+        text "\"" name "\":", sizeof(text "\"" name "\":") - 1, offsetof(type, member)             \
     }
+#define OUT_MEMBER_AS(name, type, member) OUT_MEMBER_BEHIND("", name, type, member)
 #define OUT_MEMBER(type, member) OUT_MEMBER_AS(#member, type, member)
 
 /* Several doubles of one struct as members, as out_number would write each. Below the top level

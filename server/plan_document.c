@@ -80,7 +80,7 @@ static void write_members(struct out *out, const struct plan_configuration *c)
     out_array_begin(out, "binding");
     for (int limit = 0; limit < PLAN_LIMIT_COUNT; limit++)
         if (c->binding >> limit & 1)
-            out_text(out, NULL, plan_limit_name((enum plan_limit)limit));
+            out_constant(out, NULL, plan_limit_name((enum plan_limit)limit));
     out_array_end(out);
     model_write_extrapolates(out, c->extrapolates, c->n_extrapolates);
     write_architecture(out, c);

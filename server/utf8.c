@@ -105,23 +105,24 @@ size_t utf8_plain(const char *text, size_t length)
 size_t utf8_copy_plain(const char *text, size_t length, char *ret)
 {
     size_t at = 0;
-    uint64_t word;
     if (length >= WORD_BYTES) {
-        for (; at + WORD_BYTES <= length; at += WORD_BYTES) {
-            word = load(text + at, WORD_BYTES);
+        /* The last word overlaps the one before. */
+        for (size_t last = length - WORD_BYTES;;
+             at = at + WORD_BYTES < last ? at + WORD_BYTES : last) {
+            uint64_t word = load(text + at, WORD_BYTES);
             if (!is_plain(word))
                 break;
             memcpy(ret + at, &word, WORD_BYTES);
+            if (at == last)
+                return length;
         }
-        word = load(text + length - WORD_BYTES, WORD_BYTES);
-        if (at + WORD_BYTES > length && is_plain(word)) {
-            memcpy(ret + length - WORD_BYTES, &word, WORD_BYTES);
+    } else if (length >= 4) {
+        uint64_t word = word_at(text, length);
+        if (is_plain(word)) {
+            memcpy(ret, text, 4);
+            memcpy(ret + length - 4, text + length - 4, 4);
             return length;
         }
-    } else if (length >= 4 && is_plain(word_at(text, length))) {
-        memcpy(ret, text, 4);
-        memcpy(ret + length - 4, text + length - 4, 4);
-        return length;
     }
     for (; at < length; at++) {
         unsigned char byte = (unsigned char)text[at];

@@ -1,6 +1,7 @@
 /* What the writer writes, against texts written by hand and against a parser. */
 #include "tests/unit/check.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +232,44 @@ static void many_numbers_parse_back_to_the_same_bits(void **state)
     }
 }
 
+static bool same(double a, double b)
+{
+    return a == b && signbit(a) == signbit(b);
+}
+
+/* The writer copies what stands in the text: right behind itself, from before the buffer grew, not
+ * at all once it was cleared; and tells apart what differs in a bit. */
+static void numbers_written_again_are_the_same_text(void **state)
+{
+    static const double values[] = {19030840157.347794,       19030840157.347794, 0.0, -0.0, 0.0,
+                                    -2.2250738585072014e-308, 1652463324449.864,  7,   7};
+    enum { ROUNDS = 3000, VALUES = sizeof values / sizeof *values };
+
+    (void)state;
+    for (int times = 0; times < 2; times++) {
+        double other = times == 0 ? 1 : values[0];
+        out_array_begin(&out, NULL);
+        for (size_t i = 0; i < ROUNDS; i++) {
+            out_number(&out, NULL, other);
+            other = nextafter(other, INFINITY);
+            out_numbers(&out, NULL, values, VALUES);
+        }
+        out_array_end(&out);
+        cJSON *parsed = cJSON_Parse(finished());
+        assert_non_null(parsed);
+        other = times == 0 ? 1 : values[0];
+        for (const cJSON *item = parsed->child; item != NULL; item = item->next) {
+            assert_true(same(item->valuedouble, other));
+            other = nextafter(other, INFINITY);
+            item = item->next;
+            for (int j = 0; j < VALUES; j++)
+                assert_true(same(cJSON_GetArrayItem(item, j)->valuedouble, values[j]));
+        }
+        cJSON_Delete(parsed);
+        out_clear(&out);
+    }
+}
+
 static void times_are_written_or_null(void **state)
 {
     (void)state;
@@ -368,6 +407,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(texts_of_any_length_parse_back, setup, teardown),
         cmocka_unit_test_setup_teardown(many_numbers_parse_back_to_the_same_bits, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_written_again_are_the_same_text, setup, teardown),
         cmocka_unit_test_setup_teardown(times_are_written_or_null, setup, teardown),
         cmocka_unit_test_setup_teardown(a_selection_keeps_top_level_members_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(a_selection_of_a_last_or_first_member_needs_no_comma, setup,
