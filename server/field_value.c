@@ -170,11 +170,14 @@ static int compare_doubles(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* A list is a set. */
+/* A list is a set; most come in order. */
 static struct field_numbers sort_distinct(double *values, size_t count)
 {
-    size_t kept = 0;
-    qsort(values, count, sizeof *values, compare_doubles);
+    size_t kept = 0, ordered = 1;
+    while (ordered < count && values[ordered - 1] < values[ordered])
+        ordered++;
+    if (ordered < count)
+        qsort(values, count, sizeof *values, compare_doubles);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || values[kept - 1] != values[i])
             values[kept++] = values[i];

@@ -86,6 +86,8 @@ void plan_warnings_write(struct out *out, const struct question_query *query,
                          const struct model_choice *choice, const struct plan_question *question,
                          const struct plan_answer *answer)
 {
+    if (!out_wants(out, "warnings"))
+        return;
     out_array_begin(out, "warnings");
     model_write_warnings(out, choice, query->shape == NULL);
     for (size_t i = 0; i < answer->n_warnings; i++)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/percent.h"
+#include "server/utf8.h"
 
 static bool is_digit(char c)
 {
@@ -21,14 +22,24 @@ static bool is_plus(const char *text, size_t i)
     return exponent || offset;
 }
 
+/* Most texts do. */
+static bool stands_for_itself(const char *text, size_t length)
+{
+    return utf8_plain(text, length) == length && memchr(text, '%', length) == NULL &&
+           memchr(text, '+', length) == NULL;
+}
+
 /* A decoded copy of text[length]; the raw copy where the encoding is bad. NULL: no memory. */
 static char *decode(const char *text, size_t length, struct arena *arena, bool *ret_valid)
 {
     char *copy = arena_copy(arena, text, length);
     if (copy == NULL)
         return NULL;
+    *ret_valid = stands_for_itself(copy, length);
+    if (*ret_valid)
+        return copy;
     *ret_valid = percent_valid(copy);
-    if (*ret_valid && strpbrk(copy, "+%") != NULL) { /* most texts stand for themselves */
+    if (*ret_valid) {
         for (size_t i = 0; copy[i] != '\0'; i++)
             if (copy[i] == '+' && !is_plus(copy, i))
                 copy[i] = ' ';

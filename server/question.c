@@ -212,6 +212,8 @@ void question_write(struct out *out, const struct question_query *query,
 {
     const struct plan_limits *limits = &question->limits;
 
+    if (!out_wants(out, "constraints"))
+        return;
     out_object_begin(out, "constraints");
     out_number(out, "compute", limits->compute_flops);
     out_number(out, "memory", limits->memory_bytes);

@@ -71,6 +71,12 @@ static bool path_fits(const char *pattern, const char *path, struct segment *ret
     return *path == '\0';
 }
 
+/* Behind the version most rows differ in a byte. */
+static bool is_versioned(const char *path)
+{
+    return path[0] == '/' && path[1] == 'v' && path[2] == '1' && path[3] == '/';
+}
+
 /* "GET, HEAD, POST, OPTIONS": what the bits of `methods` allow. */
 static const char *allow_text(unsigned methods, struct arena *arena)
 {
@@ -105,11 +111,15 @@ const struct route *route_find(enum method method, const char *path, struct aren
     size_t count = 0, rows = route_count();
     unsigned methods = 0;
     const char *first = NULL;
+    /* What a row must have behind the version; any, where that may be an escape. */
+    char versioned = is_versioned(path) && path[4] != '%' ? path[4] : '\0';
 
     *ret_allow = NULL;
     for (size_t i = 0; i < rows; i++) {
         const struct route *route = route_at(i);
 
+        if (versioned != '\0' && is_versioned(route->path) && route->path[4] != versioned)
+            continue;
         /* Another pattern that fits too ("/static/{file}" after a literal) is not the same place.
          */
         if (first != NULL && strcmp(route->path, first) != 0)
