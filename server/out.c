@@ -236,8 +236,10 @@ static char *put_number(struct out *out, double value, char *at)
         memcpy(at, text, LONGEST);
         return at + seen->length;
     }
-    *seen = (struct out_seen){bits, (size_t)(at - out->text), number_write(value, at)};
-    return at + seen->length;
+    size_t length = number_write(value, at), from = (size_t)(at - out->text);
+    if (from <= UINT32_MAX)
+        *seen = (struct out_seen){bits, (uint32_t)from, (uint32_t)length};
+    return at + length;
 }
 
 void out_number(struct out *out, const char *name, double value)

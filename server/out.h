@@ -23,7 +23,7 @@ enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64, OUT_KEY_BYTES = 40, OUT_SEEN = 6
 /* A number that stands in the text: answers repeat many. */
 struct out_seen {
     uint64_t bits; /* of the double; 0, which is seen nowhere: none yet */
-    size_t at, length;
+    uint32_t at, length;
 };
 
 struct out {
