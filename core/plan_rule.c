@@ -24,19 +24,22 @@ void plan_rule_check(const struct plan_question *question, const struct plan_mod
 {
     const struct plan_limits none = plan_limits_none();
     struct plan_cell cell, moe;
-    double d_model;
+    double d_model, tokens;
 
     *ret = (struct plan_rule){NAN, NAN, NAN, NAN, NAN};
     if (dense == NULL || !dense->law->slice || !(optimum->experts > 1))
         return;
     plan_cell_init(&cell, dense, &none, 1, 1);
     plan_cell_init(&moe, &question->model, &none, optimum->experts, optimum->granularity);
-    if (!cell.well_signed)
-        return;
     d_model = shape_d_from_n_total(&dense->shape, optimum->n_total, 1);
-    ret->n_total = optimum->n_total;
-    ret->dense_tokens = balanced_tokens(&cell, d_model);
-    ret->dense_loss = plan_cell_loss(&cell, d_model, ret->dense_tokens);
-    ret->tokens = optimum->experts * ret->dense_tokens;
-    ret->loss = plan_cell_loss(&moe, optimum->d_model, ret->tokens);
+    tokens = cell.well_signed ? balanced_tokens(&cell, d_model) : NAN;
+    if (!isfinite(optimum->experts * tokens) || !(tokens > 0))
+        return;
+    *ret = (struct plan_rule){
+        .n_total = optimum->n_total,
+        .dense_tokens = tokens,
+        .dense_loss = plan_cell_loss(&cell, d_model, tokens),
+        .tokens = optimum->experts * tokens,
+        .loss = plan_cell_loss(&moe, optimum->d_model, optimum->experts * tokens),
+    };
 }
