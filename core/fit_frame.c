@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_MAX = FIT_FRAME_RUNS * LAW_MAX_TERMS };
-
 /* A feature that earlier ones explain but for this share has no effect of its own. */
 static const double explained_share = 1e-10;
 
@@ -17,16 +15,35 @@ static size_t bits(unsigned mask)
     return count;
 }
 
-void fit_frame_init(struct fit_frame *frame, const struct law *law)
+/* Which terms an exponent moves. */
+static unsigned moved(const struct law *law, size_t coefficient, const double *dphi, size_t count)
 {
+    unsigned in = 0;
+
+    for (size_t k = 0; k < law->n_terms; k++)
+        for (size_t r = 0; r < count; r++)
+            if (dphi[(k * law->n_coefficients + coefficient) * count + r] != 0.0)
+                in |= 1u << k;
+    return in;
+}
+
+void fit_frame_init(struct fit_frame *frame, const struct law *law, const double *natural,
+                    const struct law_x *x, size_t count)
+{
+    double phi[LAW_MAX_TERMS * FIT_FRAME_RUNS];
+    double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS * FIT_FRAME_RUNS] = {0};
+
     memset(frame, 0, sizeof *frame);
+    law->terms(natural, x, count, phi, dphi);
     for (size_t level = 0; level <= LAW_VARIABLE_COUNT; level++)
         for (size_t i = 0; i < law->n_coefficients; i++) {
             const struct law_coefficient *c = &law->coefficients[i];
 
-            if (c->role == LAW_EXPONENT && c->transform == LAW_IDENTITY && isinf(c->lower) &&
-                isinf(c->upper) && bits(c->needs) == level)
-                frame->order[frame->count++] = i;
+            if (c->role != LAW_EXPONENT || c->transform != LAW_IDENTITY || !isinf(c->lower) ||
+                !isinf(c->upper) || bits(c->needs) != level)
+                continue;
+            frame->in[frame->count] = moved(law, i, dphi, count);
+            frame->order[frame->count++] = i;
         }
     for (size_t j = 0; j < LAW_MAX_COEFFICIENTS; j++)
         frame->norm[j] = 1.0;
@@ -41,61 +58,93 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-/* Column `o` of ret: the feature of exponent order[o], each term's mean over the runs taken out. */
-static void features(const struct fit_frame *frame, const struct law *law, const double *natural,
-                     const struct law_x *x, size_t count, double (*ret)[ROWS_MAX])
+/* A feature: the terms of `in` (bits) by runs; the other terms' values are 0 and not looked at. */
+struct feature {
+    unsigned in;
+    double z[LAW_MAX_TERMS][FIT_FRAME_RUNS];
+};
+
+static double feature_dot(const struct feature *a, const struct feature *b, size_t count)
 {
-    size_t k_count = law->n_terms, c_count = law->n_coefficients;
-    double phi[LAW_MAX_TERMS], dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS];
+    double sum = 0.0;
 
-    memset(dphi, 0, sizeof dphi);
-    for (size_t r = 0; r < count; r++) {
-        law->terms(natural, &x[r], 1, phi, dphi);
-        for (size_t o = 0; o < frame->count; o++)
-            for (size_t k = 0; k < k_count; k++) {
-                double z = dphi[k * c_count + frame->order[o]] / phi[k];
+    for (size_t k = 0; k < LAW_MAX_TERMS; k++)
+        if (a->in & b->in & 1u << k)
+            sum += dot(a->z[k], b->z[k], count);
+    return sum;
+}
 
-                ret[o][k * count + r] = isfinite(z) ? z : 0.0;
-            }
+/* a −= share·b */
+static void feature_less(struct feature *a, double share, const struct feature *b, size_t count)
+{
+    for (size_t k = 0; k < LAW_MAX_TERMS; k++) {
+        if (!(b->in & 1u << k))
+            continue;
+        if (!(a->in & 1u << k))
+            memset(a->z[k], 0, count * sizeof a->z[k][0]);
+        a->in |= 1u << k;
+        for (size_t r = 0; r < count; r++)
+            a->z[k][r] -= share * b->z[k][r];
     }
+}
+
+/* One exponent's ∂ ln φ_k/∂θ, its mean over the runs taken out; false where that leaves nothing. */
+static bool set_term(const double *phi, const double *slope, size_t count, double *ret)
+{
+    double mean = 0.0, before = 0.0;
+
+    for (size_t r = 0; r < count; r++) {
+        double z = slope[r] / phi[r];
+
+        ret[r] = isfinite(z) ? z : 0.0;
+        mean += ret[r];
+        before += ret[r] * ret[r];
+    }
+    mean /= (double)count;
+    for (size_t r = 0; r < count; r++)
+        ret[r] -= mean;
+    /* The same in every run, but for the mean's rounding. */
+    return dot(ret, ret, count) > explained_share * explained_share * before;
+}
+
+static void features(const struct fit_frame *frame, const struct law *law, const double *natural,
+                     const struct law_x *x, size_t count, struct feature *ret)
+{
+    size_t c_count = law->n_coefficients;
+    double phi[LAW_MAX_TERMS * FIT_FRAME_RUNS];
+    double dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS * FIT_FRAME_RUNS];
+
+    law->terms(natural, x, count, phi, dphi);
     for (size_t o = 0; o < frame->count; o++) {
-        double before = dot(ret[o], ret[o], k_count * count);
-
-        for (size_t k = 0; k < k_count; k++) {
-            double mean = 0.0;
-
-            for (size_t r = 0; r < count; r++)
-                mean += ret[o][k * count + r];
-            mean /= (double)count;
-            for (size_t r = 0; r < count; r++)
-                ret[o][k * count + r] -= mean;
-        }
-        /* The same in every run, but for the mean's rounding. */
-        if (!(dot(ret[o], ret[o], k_count * count) > explained_share * explained_share * before))
-            memset(ret[o], 0, k_count * count * sizeof *ret[o]);
+        ret[o].in = 0;
+        for (size_t k = 0; k < law->n_terms; k++)
+            if (frame->in[o] & 1u << k &&
+                set_term(phi + k * count, dphi + (k * c_count + frame->order[o]) * count, count,
+                         ret[o].z[k]))
+                ret[o].in |= 1u << k;
     }
 }
 
 void fit_frame_set(struct fit_frame *frame, const struct law *law, const double *natural,
                    const struct law_x *x, size_t count)
 {
-    double z[LAW_MAX_COEFFICIENTS][ROWS_MAX], square[LAW_MAX_COEFFICIENTS];
-    size_t rows = count * law->n_terms;
+    struct feature z[LAW_MAX_COEFFICIENTS];
+    double square[LAW_MAX_COEFFICIENTS];
 
     if (frame->count == 0)
         return;
     features(frame, law, natural, x, count, z);
     for (size_t j = 0; j < frame->count; j++) {
-        double before = dot(z[j], z[j], rows);
+        double before = feature_dot(&z[j], &z[j], count);
 
         for (size_t i = 0; i < j; i++) {
-            double share = square[i] > 0.0 ? dot(z[i], z[j], rows) / square[i] : 0.0;
+            double share = square[i] > 0.0 ? feature_dot(&z[i], &z[j], count) / square[i] : 0.0;
 
             frame->mix[i][j] = share;
-            for (size_t r = 0; share != 0.0 && r < rows; r++)
-                z[j][r] -= share * z[i][r];
+            if (share != 0.0)
+                feature_less(&z[j], share, &z[i], count);
         }
-        square[j] = dot(z[j], z[j], rows);
+        square[j] = feature_dot(&z[j], &z[j], count);
         if (!(square[j] > explained_share * explained_share * before))
             square[j] = 0.0;
         frame->norm[j] = square[j] > 0.0 ? sqrt(square[j] / (double)count) : 1.0;

@@ -18,13 +18,16 @@ enum { FIT_FRAME_RUNS = 32 /* enough to see where the runs lie */ };
 struct fit_frame {
     size_t count;                       /* exponents in the frame, 0 for none */
     size_t order[LAW_MAX_COEFFICIENTS]; /* their descriptor indices, main effects first */
+    unsigned in[LAW_MAX_COEFFICIENTS];  /* by place: bits of the terms they are in */
     double mix[LAW_MAX_COEFFICIENTS]
               [LAW_MAX_COEFFICIENTS];  /* [i][j]: share of z'_i in z_j, i < j */
     double norm[LAW_MAX_COEFFICIENTS]; /* root mean square of z'_j; 1 where it vanishes */
 };
 
-/* Finds the exponents ln φ is linear in. */
-void fit_frame_init(struct fit_frame *frame, const struct law *law);
+/* Finds the exponents ln φ is linear in, and at natural coefficients of general position which
+ * terms they move over x[count]. */
+void fit_frame_init(struct fit_frame *frame, const struct law *law, const double *natural,
+                    const struct law_x *x, size_t count);
 
 /* Sets mix and norm at natural coefficients (saturations and bounded exponents are read) over
  * x[count], count <= FIT_FRAME_RUNS. */

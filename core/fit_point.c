@@ -62,28 +62,23 @@ static void e_max_chain(const struct fit_problem *problem, const double *natural
             -share / (e_start * e_start) * chain[problem->e_start][of_start];
 }
 
-/* How the exponents move with saturation coordinate j, effects kept: by central differences, one
- * side only at a bound. */
-static void saturation_chain(const struct fit_problem *problem, const double *z, size_t j,
-                             double (*chain)[LAW_MAX_COEFFICIENTS])
+/* How the exponents move with saturation coordinate j, effects kept: by differences to one side,
+ * away from the bound. What is left of a difference's error is a share of the exponents' own
+ * slopes, which steps and the test of an optimum do not see. */
+static void saturation_chain(const struct fit_problem *problem, const double *z,
+                             const double *natural, size_t j, double (*chain)[LAW_MAX_COEFFICIENTS])
 {
-    const double relative = 1e-5;
-    double side[2][LAW_MAX_COEFFICIENTS], at[LAW_MAX_COEFFICIENTS], step[2];
+    double h = 1e-6 * fmax(fabs(z[j]), 1e-3);
+    double there[LAW_MAX_COEFFICIENTS], at[LAW_MAX_COEFFICIENTS];
     struct fit_frame frame;
 
-    for (int s = 0; s < 2; s++) {
-        double h = relative * fmax(fabs(z[j]), 1e-3);
-
-        memcpy(at, z, problem->p * sizeof *at);
-        at[j] += s == 0 ? -h : h;
-        at[j] = fmax(problem->lower[j], fmin(at[j], problem->upper[j]));
-        step[s] = at[j];
-        plain_at(problem, at, side[s]);
-        exponents_at(problem, at, side[s], &frame);
-    }
-    for (size_t i = 0; i < problem->law->n_coefficients && step[1] > step[0]; i++)
+    memcpy(at, z, problem->p * sizeof *at);
+    at[j] += at[j] + h > problem->upper[j] ? -h : h;
+    plain_at(problem, at, there);
+    exponents_at(problem, at, there, &frame);
+    for (size_t i = 0; i < problem->law->n_coefficients; i++)
         if (problem->place[i] != SIZE_MAX && problem->is_free[i])
-            chain[i][j] = (side[1][i] - side[0][i]) / (step[1] - step[0]);
+            chain[i][j] = (there[i] - natural[i]) / (at[j] - z[j]);
 }
 
 void fit_problem_searched(const struct fit_problem *problem, const double *z, double *ret_natural,
@@ -109,7 +104,7 @@ void fit_problem_searched(const struct fit_problem *problem, const double *z, do
             if (i == problem->e_max)
                 e_max_chain(problem, ret_natural, ret_chain);
             if (problem->frame_moves && law->coefficients[i].role == LAW_SATURATION)
-                saturation_chain(problem, z, j, ret_chain);
+                saturation_chain(problem, z, ret_natural, j, ret_chain);
             continue;
         }
         for (size_t l = o; l < frame.count; l++)
@@ -118,13 +113,9 @@ void fit_problem_searched(const struct fit_problem *problem, const double *z, do
     }
 }
 
-/* Terms at the centre beyond this: the exponents have run so far along a valley that the amplitudes
- * which make up for them are about to leave the range of a double. */
-static const double term_most = 1e250;
-
 bool fit_problem_term_in_range(double term)
 {
-    return term > 1.0 / term_most && term < term_most;
+    return term > 1.0 / FIT_TERM_MOST && term < FIT_TERM_MOST;
 }
 
 bool fit_point_set(const struct fit_problem *problem, const double *z, bool slopes,

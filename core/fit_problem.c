@@ -7,9 +7,10 @@
 
 #include "core/fit_start.h"
 
-/* 1/E_max stays this far (relative) below 1/E_start: nearer, the exponents of Ê and the amplitudes
- * leave the range of a double while the losses stay what they are. */
-static const double saturation_margin = 5e-3;
+/* 1/E_max stays this far (relative) below 1/E_start. Here Ê is linear in E up to 5e-6 of its
+ * change, and an objective whose infimum is a linear Ê within 1e-6 of it (marin-moe.csv). Nearer,
+ * who computes Ê as the formula is printed would see nothing of E but rounding. */
+static const double saturation_margin = 5e-6;
 
 /* A free E_start without a finite optimum walks off. At this many times the largest E seen, Ê is
  * proportional to a constant plus E to a percent, and stays so beyond. */
@@ -140,9 +141,6 @@ static void set_frame(struct fit_problem *problem)
     problem->n_frame_x = problem->n / stride;
     for (size_t r = 0; r < problem->n_frame_x; r++)
         problem->frame_x[r] = problem->x[jittered(r, stride)];
-    fit_frame_init(&problem->frame, law);
-    if (!problem->normalised)
-        problem->frame.count = 0;
     for (size_t i = 0; i < law->n_coefficients; i++) {
         const struct law_coefficient *c = &law->coefficients[i];
         double low = law_to_transform(c->transform, c->search_lower);
@@ -152,9 +150,13 @@ static void set_frame(struct fit_problem *problem)
         problem->middle[i] = law_from_transform(c->transform, 0.5 * (low + high));
         if (problem->coordinate[i] == SIZE_MAX && c->role == LAW_SATURATION)
             problem->middle[i] = problem->fixed[i];
-        if (problem->coordinate[i] != SIZE_MAX && c->role == LAW_SATURATION)
-            problem->frame_moves = problem->frame.count > 0;
     }
+    fit_frame_init(&problem->frame, law, problem->middle, problem->frame_x, problem->n_frame_x);
+    if (!problem->normalised)
+        problem->frame.count = 0;
+    for (size_t i = 0; i < law->n_coefficients; i++)
+        if (problem->is_free[i] && law->coefficients[i].role == LAW_SATURATION)
+            problem->frame_moves = problem->frame.count > 0;
     for (size_t o = 0; o < problem->frame.count; o++)
         problem->place[problem->frame.order[o]] = o;
     fit_frame_set(&problem->frame, law, problem->middle, problem->frame_x, problem->n_frame_x);
@@ -186,6 +188,9 @@ static void set_pairs(struct fit_problem *problem)
 
         if (!moves[d] || !problem->is_free[i] || problem->term[i] != SIZE_MAX)
             continue;
+        if (problem->normalised && problem->is_free[problem->amplitude[d / law->n_coefficients]])
+            problem->is_product[problem->coordinate[problem->amplitude[d / law->n_coefficients]]] =
+                true;
         problem->pair[problem->n_pairs].term = d / law->n_coefficients;
         problem->pair[problem->n_pairs++].coefficient = i;
     }

@@ -27,6 +27,10 @@ enum {
     FIT_LANE = 4,   /* rows of the Jacobian are padded with zeros to whole lanes */
 };
 
+/* Terms at the centre beyond this: the exponents have run so far along a valley that the amplitudes
+ * which make up for them are about to leave the range of a double. */
+#define FIT_TERM_MOST 1e250
+
 /* Hot loops are built twice and chosen at load time; neither build contracts or reorders sums, so
  * that the bits do not depend on the machine. Sanitizers do not know such functions. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -58,8 +62,9 @@ struct fit_problem {
     size_t amplitude[LAW_MAX_TERMS];         /* the coefficient of a term */
     double fixed[LAW_MAX_COEFFICIENTS];      /* natural values where not free */
     double lower[LAW_MAX_COEFFICIENTS], upper[LAW_MAX_COEFFICIENTS]; /* box, by coordinate */
-    size_t e_start, e_max; /* descriptor indices, SIZE_MAX when the law has none */
-    bool normalised;       /* whether amplitudes are taken at the centre */
+    size_t e_start, e_max;                 /* descriptor indices, SIZE_MAX when the law has none */
+    bool is_product[LAW_MAX_COEFFICIENTS]; /* by coordinate: an amplitude of searched exponents */
+    bool normalised;                       /* whether amplitudes are taken at the centre */
     struct law_x centre;
     double shift;           /* mean ln loss, or 0 */
     struct fit_frame frame; /* at the fixed saturations, or the middle of their boxes */
