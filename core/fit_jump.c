@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/fit_bowl.h"
+#include "core/fit_edge.h"
 #include "core/fit_search_parts.h"
 #include "core/rng.h"
 
@@ -12,10 +14,18 @@ enum {
     JUMPS_LEAST = 6,    /* in a row without gain… */
     JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
     JUMPS_MOST = 16,    /* …but not for long: so many times the least */
-    JUMPS_A_REDRAW = 4, /* the last of so many redraws; of two where a term is empty */
-    MANY_RUNS = 300,    /* fewer have more optima, and cost less */
-    MORE_FOR_FEW = 5,   /* times the jumps at most */
+    MANY_RUNS = 300,    /* fewer have more optima, and cost less: so many times the jumps… */
+    MORE_FOR_FEW = 10,  /* …at most… */
+    MORE_IF_WIDE = 5,   /* …with more coefficients than WIDE, whose steps are dear */
+    WIDE = 9,
+    REWEIGH_STEPS = 15,
 };
+
+/* The ways to leave the best point, in turn: a jump in its bowl's own measure; some coordinates
+ * drawn anew; down the objective of other weights; E_start and E_max elsewhere on the same Ê. */
+enum leave { JUMP, REDRAW, REWEIGH, TURN };
+static const enum leave leaves[] = {JUMP, JUMP, JUMP, REDRAW, TURN, JUMP, REWEIGH, REDRAW};
+enum { LEAVES = sizeof leaves / sizeof *leaves };
 
 /* A jump that nearly stands still further above the best objective than this has found another
  * optimum. */
@@ -26,107 +36,43 @@ static const double worth_polishing = 1e-3;
  * 20 two, of 30 to 60 six. */
 static const double jump_least = 10.0, jump_most = 20.0;
 
+/* An end on the edge of numbers no further above the best objective than this is worth a walk along
+ * the edge. */
+static const double worth_walking = 0.01;
+
+/* A run that a reweighing leaves out still counts for this share of its weight. */
+static const double left_out = 0.02;
+
+/* Some redraws go beyond the box: up to so many times as far from its middle. */
+static const double stretched_share = 0.4, stretch_most = 20.0;
+
 /* What an amplitude of 0 becomes, as a share of the loss: at 0 its exponents go nowhere. */
 static const double least_share = 0.05;
 
-/* The best point and the shape of its bowl: a Cholesky factor of the scaled normal matrix, and the
- * spread of the residuals in units of their slope: together the asymptotic covariance of the robust
- * estimate. */
-struct bowl {
-    const struct search *search;
-    struct fit_matrix factor;
-    double scale[LAW_MAX_COEFFICIENTS], sd;
-};
-
-/* False where the runs say nothing of its shape. */
-static bool find_bowl(const struct search *search, struct bowl *ret)
-{
-    const struct fit_problem *problem = search->problem;
-    const struct fit_polish *polish = search->polish;
-    double delta = fit_problem_delta(problem), squares = 0.0, inside = 0.0, total = 0.0;
-    size_t p = problem->p;
-
-    if (!fit_problem_evaluate(problem, search->found->z, polish->residual, polish->jacobian))
-        return false;
-    memset(ret, 0, sizeof *ret);
-    ret->search = search;
-    for (size_t i = 0; i < problem->n_rows; i++) {
-        const double *row = polish->jacobian + i * problem->stride;
-        double size = fmin(fabs(polish->residual[i]), delta), w = problem->weight[i];
-
-        for (size_t j = 0; j < p; j++)
-            for (size_t k = 0; k <= j; k++)
-                ret->factor.at[j][k] += w * row[j] * row[k];
-        if (i >= problem->n)
-            continue;
-        squares += w * size * size;
-        inside += fabs(polish->residual[i]) <= delta ? w : 0.0;
-        total += w;
-    }
-    for (size_t j = 0; j < p; j++)
-        ret->scale[j] = sqrt(ret->factor.at[j][j]);
-    for (size_t j = 0; j < p; j++)
-        for (size_t k = 0; k <= j; k++)
-            ret->factor.at[j][k] /=
-                ret->scale[j] > 0.0 && ret->scale[k] > 0.0 ? ret->scale[j] * ret->scale[k] : 1.0;
-    for (size_t j = 0; j < p; j++)
-        ret->factor.at[j][j] += 1e-10; /* flat directions jump 1e5 residuals, not to infinity */
-    ret->sd = sqrt(squares / total) / fmax(inside / total, 0.05);
-    return fit_matrix_factor(&ret->factor, p);
-}
-
-/* The best point moved by a normal draw with the covariance (factor·factorᵀ)⁻¹. */
-static void jump(const struct bowl *bowl, double length, struct rng *rng, double *ret_z)
-{
-    size_t p = bowl->search->problem->p;
-    double u[LAW_MAX_COEFFICIENTS];
-
-    for (size_t j = 0; j < p; j++)
-        u[j] = length * bowl->sd * rng_normal(rng);
-    for (size_t i = p; i-- > 0;) {
-        for (size_t k = i + 1; k < p; k++)
-            u[i] -= bowl->factor.at[k][i] * u[k];
-        u[i] /= bowl->factor.at[i][i];
-    }
-    for (size_t j = 0; j < p; j++)
-        if (bowl->scale[j] > 0.0)
-            ret_z[j] += u[j] / bowl->scale[j];
-    fit_problem_clip(bowl->search->problem, ret_z);
-}
-
-/* Half of the searched coordinates anew, and the amplitudes as they then should be. */
+/* Half of the searched coordinates anew, or a quarter, and the amplitudes as they then should be.
+ */
 static void redraw(struct search *search, size_t number, struct rng *rng, double *ret_z)
 {
     const struct fit_problem *problem = search->problem;
-    double drawn[LAW_MAX_COEFFICIENTS] = {0};
+    double drawn[LAW_MAX_COEFFICIENTS] = {0}, middle[LAW_MAX_COEFFICIENTS] = {0};
+    bool few = problem->n < MANY_RUNS;
+    double share = few && rng_uniform(rng) < 0.5 ? 0.25 : 0.5, stretch = 1.0;
 
+    if (few && rng_uniform(rng) < stretched_share)
+        stretch = pow(stretch_most, rng_uniform(rng));
+    fit_start_draw(problem, search->options->seed, 0, middle);
     fit_start_draw(problem, ~search->options->seed, number, drawn);
-    for (size_t s = 0; s < search->screen.q; s++)
-        if (rng_uniform(rng) < 0.5)
-            ret_z[search->screen.searched[s]] = drawn[search->screen.searched[s]];
+    for (size_t s = 0; s < search->screen.q; s++) {
+        size_t j = search->screen.searched[s];
+
+        if (rng_uniform(rng) < share)
+            ret_z[j] = middle[j] + stretch * (drawn[j] - middle[j]);
+    }
+    fit_problem_clip(problem, ret_z);
     (void)varpro_value(&search->screen, ret_z);
     for (size_t j = 0; j < problem->p && problem->normalised; j++)
         if (problem->term[problem->index[j]] != SIZE_MAX && ret_z[j] == 0.0)
             ret_z[j] = least_share;
-}
-
-/* Nearer than half a standard deviation the law is as good as linear and the objective convex:
- * steps from there lead to the same optimum. */
-static bool in_bowl(void *ctx, const double *z)
-{
-    static const double radius = 0.5;
-    const struct bowl *bowl = ctx;
-    size_t p = bowl->search->problem->p;
-    double sum = 0.0;
-
-    for (size_t i = 0; i < p; i++) {
-        double along = 0.0;
-
-        for (size_t k = i; k < p; k++)
-            along += bowl->factor.at[k][i] * bowl->scale[k] * (z[k] - bowl->search->found->z[k]);
-        sum += along * along;
-    }
-    return sum < radius * radius * bowl->sd * bowl->sd;
 }
 
 /* Whether the best point does without a term: another might do better with it, elsewhere. */
@@ -151,55 +97,163 @@ static size_t least_jumps(const struct search *search)
 /* And of these. */
 static size_t patience(const struct search *search)
 {
-    size_t n = search->problem->n, times = 1;
+    const struct fit_problem *problem = search->problem;
+    size_t most = problem->p > WIDE ? MORE_IF_WIDE : MORE_FOR_FEW, times = 1;
 
-    if (n < MANY_RUNS)
-        times = MANY_RUNS / n < MORE_FOR_FEW ? MANY_RUNS / n : MORE_FOR_FEW;
+    if (problem->n < MANY_RUNS)
+        times = MANY_RUNS / problem->n < most ? MANY_RUNS / problem->n : most;
     if (lacks_a_term(search))
         times *= 2;
     return times * least_jumps(search);
 }
 
-enum err_code fit_jump_about(struct search *search, struct err *err)
-{
-    struct fit_polish_goal goal = search_goal(search);
-    struct fit_polish_goal glance = {goal.delta, 1e-4, SEARCH_STEPS, false};
-    size_t fruitless = 0;
-    struct bowl bowl;
-    bool has_bowl = find_bowl(search, &bowl);
+/* What jumps work with. */
+struct jumps {
+    struct search *search;
+    struct fit_polish_goal goal, glance;
+    struct fit_bowl bowl;
+    bool has_bowl;
+    struct fit_edge edge;
+    double *weight; /* n_rows */
+};
 
-    for (size_t k = 0; search->problem->p > 0; k++) {
+/* Down with other weights: half of the runs hardly count, or each as much as chance has it. */
+static void reweigh(struct jumps *jumps, struct rng *rng, double *z)
+{
+    const struct fit_problem *problem = jumps->search->problem;
+    struct fit_polish *polish = jumps->search->polish;
+    struct fit_polish_goal goal = {jumps->goal.delta, 1e-3, REWEIGH_STEPS, false};
+    const double *kept = polish->weight;
+    bool halves = rng_uniform(rng) < 0.5;
+
+    memcpy(jumps->weight, kept, problem->n_rows * sizeof *kept);
+    for (size_t i = 0; i < problem->n; i++) {
+        double u = rng_uniform(rng);
+
+        jumps->weight[i] *= !halves ? -log1p(-u) : u < 0.5 ? left_out : 1.0;
+    }
+    polish->weight = jumps->weight;
+    (void)fit_polish_run(polish, &goal, z);
+    polish->weight = kept;
+}
+
+/* Few runs are left in every way; many by jumps in place of the dearer ones. */
+static void leave(struct jumps *jumps, size_t k, struct rng *rng, double *z)
+{
+    struct search *search = jumps->search;
+    enum leave way = leaves[k % LEAVES];
+
+    if (lacks_a_term(search) && k % 2 == 1)
+        way = REDRAW;
+    if ((way == TURN && !fit_edge_turns(search->problem)) ||
+        (way == REWEIGH && search->problem->n >= MANY_RUNS))
+        way = JUMP;
+    if (way == JUMP && !jumps->has_bowl)
+        way = REDRAW;
+    if (way == JUMP)
+        fit_bowl_jump(&jumps->bowl, jump_least + (jump_most - jump_least) * rng_uniform(rng), rng,
+                      z);
+    else if (way == REDRAW)
+        redraw(search, k, rng, z);
+    else if (way == REWEIGH)
+        reweigh(jumps, rng, z);
+    else
+        fit_edge_turn(&jumps->edge, &jumps->glance, k / LEAVES % FIT_EDGE_TURNS, z);
+}
+
+/* From the edge of numbers to the best that can be told: along it, or away from it where E_start
+ * and E_max may turn. */
+static struct fit_polished leave_edge(struct jumps *jumps, double *z)
+{
+    struct search *search = jumps->search;
+    double turned[LAW_MAX_COEFFICIENTS];
+    struct fit_polished got, other;
+
+    memcpy(turned, z, sizeof turned);
+    fit_edge_walk(&jumps->edge, &jumps->goal, z);
+    got = fit_polish_run(search->polish, &jumps->goal, z);
+    if (!fit_edge_turns(search->problem))
+        return got;
+    fit_edge_turn(&jumps->edge, &jumps->goal, FIT_EDGE_DENSE, turned);
+    other = fit_polish_run(search->polish, &jumps->goal, turned);
+    if (!(other.objective < got.objective))
+        return got;
+    memcpy(z, turned, sizeof turned);
+    return other;
+}
+
+/* Down from z: to the last digit if that is worth it. */
+static struct fit_polished descend(struct jumps *jumps, double *z)
+{
+    struct search *search = jumps->search;
+    struct fit_polish *polish = search->polish;
+    double best = search->found->objective;
+    struct fit_polished got;
+
+    polish->known = jumps->has_bowl ? fit_bowl_holds : NULL;
+    polish->known_ctx = &jumps->bowl;
+    got = fit_polish_run(polish, &jumps->glance, z);
+    polish->known = NULL;
+    if (got.known)
+        got.objective = best;
+    else if (got.objective < best * (1.0 + worth_walking) && fit_edge_reached(search->problem, z))
+        got = leave_edge(jumps, z);
+    else if (got.objective < best * (1.0 + worth_polishing))
+        got = fit_polish_run(polish, &jumps->goal, z);
+    return got;
+}
+
+static enum err_code begin(struct search *search, struct arena *arena, struct jumps *ret,
+                           struct err *err)
+{
+    enum err_code code;
+
+    memset(ret, 0, sizeof *ret);
+    ret->search = search;
+    ret->goal = search_goal(search);
+    ret->glance = (struct fit_polish_goal){ret->goal.delta, 1e-4, SEARCH_STEPS, false};
+    ret->weight = arena_calloc(arena, search->problem->n_rows + 1, sizeof *ret->weight);
+    if (ret->weight == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", search->problem->n);
+    code = fit_edge_init(&ret->edge, search->problem, arena, err);
+    if (code == ERR_OK && fit_edge_reached(search->problem, search->found->z)) {
+        double z[LAW_MAX_COEFFICIENTS];
+        struct fit_polished got;
+
+        memcpy(z, search->found->z, sizeof z);
+        got = leave_edge(ret, z);
+        (void)search_take(search, &got, z, 1);
+    }
+    ret->has_bowl = fit_bowl_find(search->polish, search->found->z, &ret->bowl);
+    return code;
+}
+
+enum err_code fit_jump_about(struct search *search, struct arena *arena, struct err *err)
+{
+    size_t fruitless = 0;
+    struct jumps jumps;
+    enum err_code code = begin(search, arena, &jumps, err);
+
+    for (size_t k = 0; search->problem->p > 0 && code == ERR_OK; k++) {
         size_t most = patience(search);
-        size_t turn = lacks_a_term(search) ? JUMPS_A_REDRAW / 2 : JUMPS_A_REDRAW;
         struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
-        double z[LAW_MAX_COEFFICIENTS], length;
+        double z[LAW_MAX_COEFFICIENTS];
         struct fit_polished got;
 
         if ((fruitless >= most && search->found->agreeing >= JUMPS_AGREEING) ||
             k >= JUMPS_MOST * least_jumps(search) + most)
             break;
         memcpy(z, search->found->z, sizeof z);
-        length = jump_least + (jump_most - jump_least) * rng_uniform(&rng);
-        if (has_bowl && k % turn != turn - 1)
-            jump(&bowl, length, &rng, z);
-        else
-            redraw(search, k, &rng, z);
-        search->polish->known = has_bowl ? in_bowl : NULL;
-        search->polish->known_ctx = &bowl;
-        got = fit_polish_run(search->polish, &glance, z);
-        search->polish->known = NULL;
-        if (got.known)
-            got.objective = search->found->objective;
-        else if (got.objective < search->found->objective * (1.0 + worth_polishing))
-            got = fit_polish_run(search->polish, &goal, z);
+        leave(&jumps, k, &rng, z);
+        got = descend(&jumps, z);
         search->found->ended++;
         fruitless++;
         if (search_take(search, &got, z, 1)) {
             fruitless = 0;
-            has_bowl = find_bowl(search, &bowl);
+            jumps.has_bowl = fit_bowl_find(search->polish, search->found->z, &jumps.bowl);
         }
         if (search_cancelled(search))
-            return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+            code = err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
-    return ERR_OK;
+    return code;
 }

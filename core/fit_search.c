@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/fit_diagnose.h"
+#include "core/fit_edge.h"
 #include "core/fit_lm.h"
 #include "core/rng.h"
 
@@ -262,11 +263,14 @@ static void finish(struct search *search)
     struct fit_polish_goal goal = search_goal(search);
 
     for (int more = 0; more < WALKS_MOST && search->found->stop == FIT_MAX_ITERATIONS; more++) {
-        double z[LAW_MAX_COEFFICIENTS];
+        double from[LAW_MAX_COEFFICIENTS], z[LAW_MAX_COEFFICIENTS];
         struct fit_polished got;
 
-        memcpy(z, search->found->z, sizeof z);
+        memcpy(from, search->found->z, sizeof from);
+        memcpy(z, from, sizeof z);
         got = fit_polish_run(search->polish, &goal, z);
+        if (got.stop == FIT_MAX_ITERATIONS)
+            got.objective = fit_edge_stride(search->polish, &goal, from, z);
         (void)search_take(search, &got, z, 0);
         search->found->stop = got.stop;
     }
@@ -298,7 +302,7 @@ static enum err_code search_all(const struct fit_options *options,
                                       : descend_and_polish(&search, arena, err);
     if (code == ERR_OK && isfinite(ret_found->objective) && options->start == NULL &&
         options->starts > 1)
-        code = fit_jump_about(&search, err);
+        code = fit_jump_about(&search, arena, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
     finish(&search);

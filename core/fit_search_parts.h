@@ -36,7 +36,7 @@ bool search_take(struct search *search, const struct fit_polished *got, const do
                  size_t hits);
 
 /* Leaves the best point by jumps and comes back, until many in a row bring nothing better.
- * ERR_CANCELLED. */
-enum err_code fit_jump_about(struct search *search, struct err *err);
+ * Scratch from the arena. ERR_CANCELLED, ERR_NO_MEMORY. */
+enum err_code fit_jump_about(struct search *search, struct arena *arena, struct err *err);
 
 #endif
