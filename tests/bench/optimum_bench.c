@@ -7,6 +7,8 @@
  * ones once a seed, in orders and units by turns. The objective does not
  * depend on units, so one slow answer judges them all; ours is computed anew by the judge, from the
  * coefficients.
+ * The judge's points are told in natural coefficients, as ours are: where those are beyond what can
+ * be computed with it has none (slow_problem.h).
  * A fit misses when it ends above (1 + 1e-6) times the judge's objective. The worst miss of a data
  * set is told with what reproduces it, and with where the judge gets from there: no further means
  * another optimum, all the way means that the fit stopped short. The rows run.py gathers are the
@@ -220,7 +222,7 @@ static double fit_once(const struct fit_options *options, const struct family *f
     err_init(&err, NULL);
     if (fit_run(options, obs, count, &arena, ret_result, &err) == ERR_OK) {
         slow_problem_init(scratch, family->law, 1e-3, obs, count);
-        objective = slow_objective_natural(scratch, ret_result->coefficient);
+        objective = slow_objective_natural(scratch, ret_result->coefficient, 1e-3);
         if (!(fabs(objective - ret_result->objective) <=
               1e-6 * ret_result->objective + rounding * (double)count))
             (void)printf("disagree: %s: judged %.15g, stated %.15g\n", family->name, objective,

@@ -39,15 +39,17 @@ struct slow_centre {
 typedef void slow_terms(const struct slow_centre *centre, const struct slow_run *run,
                         const double *y, double *ret_phi, double (*ret_slope)[SLOW_MAX]);
 
-/* J Eq. 6 with E_start = exp(start), E_max = E_start/ratio: ln Ê and its slopes by both. */
+/* J Eq. 6 with E_start = exp(start), E_max = E_start/ratio: ln Ê and its slopes by both. With
+ * p = 1/E_start − 1/E_max, Ê = E_start·(1 + p·(E − 1))/(1 + ratio·p·(E − 1)): as printed it would
+ * lose all digits of what E does where E_max is near E_start. */
 static inline double slow_ln_experts(double experts, double start, double ratio, double *ret_slope)
 {
-    double e_start = exp(start), from = e_start / (1 - ratio); /* 1/(1/E_start − 1/E_max) */
-    double x = experts - 1 + from, whole = e_start + ratio * x;
+    double more = experts - 1, p = (1 - ratio) * exp(-start);
+    double up = 1 + p * more, down = 1 + ratio * p * more;
 
-    ret_slope[0] = from / x + 1 - (e_start + ratio * from) / whole;
-    ret_slope[1] = from / (1 - ratio) / x - (x + ratio * from / (1 - ratio)) / whole;
-    return log(x) + start - log(whole);
+    ret_slope[0] = 1 - p * more / up + ratio * p * more / down;
+    ret_slope[1] = -exp(-start) * more / up - (p - ratio * exp(-start)) * more / down;
+    return start + (log1p(p * more) - log1p(ratio * p * more));
 }
 
 /* h = ln Ê − h0 and its slopes by ln E_start and E_start/E_max, which are at[]. */

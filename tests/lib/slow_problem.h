@@ -108,12 +108,14 @@ static inline double slow_loss(double residual, double delta)
     return size <= delta ? 0.5 * residual * residual : delta * (size - 0.5 * delta);
 }
 
-/* The objective at a threshold; INFINITY where it is not a number. */
-static inline double slow_objective(const struct slow_problem *problem, const double *y,
-                                    double delta)
+/* The objective of natural coefficients in the contract's order, at a threshold; INFINITY where it
+ * is not a number. */
+static inline double slow_objective_natural(const struct slow_problem *problem,
+                                            const double *natural, double delta)
 {
-    double sum = 0;
+    double y[SLOW_MAX], sum = 0;
 
+    problem->law->point(&problem->centre, natural, y);
     for (size_t i = 0; i < problem->count; i++) {
         const struct slow_run *run = &problem->run[i];
 
@@ -122,14 +124,35 @@ static inline double slow_objective(const struct slow_problem *problem, const do
     return isfinite(sum) ? sum : INFINITY;
 }
 
-/* The objective of natural coefficients in the contract's order. */
-static inline double slow_objective_natural(const struct slow_problem *problem,
-                                            const double *natural)
+/* Whether the amplitudes that go with the exponents of a point, were each term to count 1 at the
+ * centre, are numbers with room to spare. */
+static inline bool slow_can_be_told(const struct slow_problem *problem, const double *y)
 {
-    double y[SLOW_MAX];
+    const struct slow_law *law = problem->law;
+    double at[SLOW_MAX], natural[SLOW_MAX];
 
-    problem->law->point(&problem->centre, natural, y);
-    return slow_objective(problem, y, problem->delta);
+    memcpy(at, y, law->n * sizeof *at);
+    for (size_t k = 0; k < law->n_terms && !law->logarithmic; k++)
+        at[k] = 1;
+    law->natural(&problem->centre, at, natural);
+    for (size_t j = 0; j < law->n; j++)
+        if (natural[j] != 0 && natural[j] < INFINITY &&
+            !(fabs(natural[j]) > 1e-250 && fabs(natural[j]) < 1e250))
+            return false;
+    return true;
+}
+
+/* The objective at a point, as its natural coefficients have it: a fit is told in those, so where
+ * they are beyond the doubles there is none. */
+static inline double slow_objective(const struct slow_problem *problem, const double *y,
+                                    double delta)
+{
+    double natural[SLOW_MAX];
+
+    if (!slow_can_be_told(problem, y))
+        return INFINITY;
+    problem->law->natural(&problem->centre, y, natural);
+    return slow_objective_natural(problem, natural, delta);
 }
 
 #endif

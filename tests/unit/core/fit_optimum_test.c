@@ -62,7 +62,7 @@ static void assert_optimal(const char *law, bool holds_saturations, size_t ways)
         fit_case_run(&options, &runs, &got);
         assert_int_equal(got.code, ERR_OK);
         slow_problem_init(&problem, law, 1e-3, runs.obs, runs.count);
-        ours = slow_objective_natural(&problem, got.result.coefficient);
+        ours = slow_objective_natural(&problem, got.result.coefficient, 1e-3);
         assert_near(ours, got.result.objective, 1e-9);
         if (!(ours <= best.objective * (1 + 1e-6)))
             fail_msg("law %s, %s, way %zu: %.15g, and %.15g was found", law, study.name, way, ours,
