@@ -103,7 +103,7 @@ static void beyond(const struct fit_problem *problem, const double *from, const 
                    double t, double *ret)
 {
     for (size_t j = 0; j < problem->p; j++)
-        if (problem->normalised && problem->term[problem->index[j]] != SIZE_MAX)
+        if (problem->is_factor[j])
             ret[j] = from[j] > 0.0 && to[j] > 0.0 ? to[j] * pow(to[j] / from[j], t) : to[j];
         else
             ret[j] = to[j] + t * (to[j] - from[j]);

@@ -30,7 +30,7 @@ bool fit_edge_reached(const struct fit_problem *problem, const double *z);
 void fit_edge_walk(struct fit_edge *edge, const struct fit_polish_goal *goal, double *z);
 
 /* Along a valley without an end, from one of its points through another: by ever doubled strides as
- * long as they descend; amplitudes in proportion, as they follow exponents. Moves z and returns the
+ * long as they descend; factors in proportion, as they follow exponents. Moves z and returns the
  * objective there. */
 double fit_edge_stride(struct fit_polish *polish, const struct fit_polish_goal *goal,
                        const double *from, double *z);

@@ -23,8 +23,8 @@ static const double belied = 0.3;
  * not that of a valley's floor. */
 static const double bent_most = 4.0;
 
-/* Of the loss, at the centre of the runs. */
-static const double small_share = 1e-2;
+/* As a share of the loss at the centre of the runs. */
+static const double small_factor = 1e-2;
 
 /* Steps that promise more than this share of the objective need not be solved to the last. */
 static const double far_share = 1e-2;
@@ -180,10 +180,10 @@ static double look(struct descent *descent, const double *d, double length, doub
         double step = length * d[j];
 
         ret_next[j] = descent->z[j] + step;
-        /* Where a term hardly counts at the centre its share there follows its exponents, and moves
-         * as they do in its logarithm: without this next order a valley would have to be walked in
-         * tiny steps. */
-        if (problem->is_product[j] && descent->z[j] < small_share && fabs(step) < descent->z[j])
+        /* A factor that hardly counts at the centre follows the exponents that make it count
+         * elsewhere, and moves with them in its logarithm: without this next order a valley would
+         * have to be walked in tiny steps. */
+        if (problem->is_factor[j] && descent->z[j] < small_factor && fabs(step) < descent->z[j])
             ret_next[j] += 0.5 * step * step / descent->z[j];
     }
     fit_problem_clip(problem, ret_next);

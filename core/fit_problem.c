@@ -183,14 +183,17 @@ static void set_pairs(struct fit_problem *problem)
             for (size_t i = 0; i < size && !moves[d]; i++)
                 moves[d] = dphi[d * size + i] != 0.0;
     }
+    for (size_t j = 0; j < problem->p && problem->normalised; j++) {
+        const struct law_coefficient *c = &law->coefficients[problem->index[j]];
+
+        problem->is_factor[j] = problem->term[problem->index[j]] != SIZE_MAX ||
+                                (c->role == LAW_EXPONENT && c->lower == 0.0);
+    }
     for (size_t d = 0; d < width; d++) {
         size_t i = d % law->n_coefficients;
 
         if (!moves[d] || !problem->is_free[i] || problem->term[i] != SIZE_MAX)
             continue;
-        if (problem->normalised && problem->is_free[problem->amplitude[d / law->n_coefficients]])
-            problem->is_product[problem->coordinate[problem->amplitude[d / law->n_coefficients]]] =
-                true;
         problem->pair[problem->n_pairs].term = d / law->n_coefficients;
         problem->pair[problem->n_pairs++].coefficient = i;
     }

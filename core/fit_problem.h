@@ -62,9 +62,9 @@ struct fit_problem {
     size_t amplitude[LAW_MAX_TERMS];         /* the coefficient of a term */
     double fixed[LAW_MAX_COEFFICIENTS];      /* natural values where not free */
     double lower[LAW_MAX_COEFFICIENTS], upper[LAW_MAX_COEFFICIENTS]; /* box, by coordinate */
-    size_t e_start, e_max;                 /* descriptor indices, SIZE_MAX when the law has none */
-    bool is_product[LAW_MAX_COEFFICIENTS]; /* by coordinate: an amplitude of searched exponents */
-    bool normalised;                       /* whether amplitudes are taken at the centre */
+    size_t e_start, e_max;                /* descriptor indices, SIZE_MAX when the law has none */
+    bool is_factor[LAW_MAX_COEFFICIENTS]; /* by coordinate: amplitudes, and weights within terms */
+    bool normalised;                      /* whether amplitudes are taken at the centre */
     struct law_x centre;
     double shift;           /* mean ln loss, or 0 */
     struct fit_frame frame; /* at the fixed saturations, or the middle of their boxes */

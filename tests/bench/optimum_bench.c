@@ -17,7 +17,7 @@
  *
  *     optimum_bench [SEEDS [FIRST_STUDY [FAMILY]]]
  *
- * With FIRST_STUDY it explores other simulated studies, in one order and unit.
+ * With a FIRST_STUDY above 0 it explores other simulated studies, in one order and unit.
  */
 #include <errno.h>
 #include <gsl/gsl_errno.h>
@@ -406,7 +406,7 @@ int main(int argc, char **argv)
         bench.seeds = number_of(argv[1]);
     if (bench.seeds == 0 || bench.seeds > FITS_MAX / (ORDERS * UNITS))
         return 2;
-    bench.exploring = argc > 2;
+    bench.exploring = argc > 2 && number_of(argv[2]) > 0;
     plan_tasks(&bench, argc > 2 ? number_of(argv[2]) : 0, argc > 3 ? argv[3] : NULL);
     (void)gsl_set_error_handler_off();
     for (size_t t = 0; t < THREADS; t++)
