@@ -445,7 +445,7 @@ static void lists_of_numbers_are_checked_one_by_one(void **state)
 
 static void lists_hold_so_many_numbers_and_no_more(void **state)
 {
-    char query[8 + 3 * FIELD_NUMBERS_MAX + 8] = "numbers=99", number[4];
+    char query[8 + 3 * FIELD_NUMBERS_MAX + 8] = "numbers=99", number[16];
     (void)state;
     for (int i = 1; i < FIELD_NUMBERS_MAX; i++) {
         snprintf(number, sizeof number, ",%d", i);

@@ -266,7 +266,7 @@ static void a_filter_has_so_many_terms_and_no_more(void **state)
 
 static void a_term_has_so_many_values_and_no_more(void **state)
 {
-    char query[16 + 4 * FILTER_VALUES_MAX] = "id=999", number[5];
+    char query[16 + 4 * FILTER_VALUES_MAX] = "id=999", number[16];
     (void)state;
     for (int i = 1; i < FILTER_VALUES_MAX; i++) {
         snprintf(number, sizeof number, ",%d", i);
