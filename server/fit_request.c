@@ -216,6 +216,41 @@ static void refuse_stranger(struct call *call, const struct fit_request *request
             "none of the laws has a coefficient '%.100s'", name);
 }
 
+/* Whether one value can serve both: the same part of either formula, of the same sign. */
+static bool means_the_same(const struct law_coefficient *a, const struct law_coefficient *b)
+{
+    return a->role == b->role && a->needs == b->needs && a->search_lower <= b->search_upper &&
+           b->search_lower <= a->search_upper;
+}
+
+/* Refuses a value for a name that none of the laws has, or that is one thing in one law and another
+ * in the next. */
+static void refuse_shared_value(struct call *call, const struct fit_request *request,
+                                const char *name, const char *pointer)
+{
+    const struct law_coefficient *first = NULL;
+    const char *of_first = NULL;
+
+    refuse_stranger(call, request, name, pointer);
+    for (size_t i = 0; i < request->laws.count; i++) {
+        const struct law *law = request->laws.items[i];
+        size_t at = law_coefficient_index(law, name);
+
+        if (at == law->n_coefficients)
+            continue;
+        if (first == NULL) {
+            first = &law->coefficients[at];
+            of_first = law->name;
+        } else if (!means_the_same(first, &law->coefficients[at])) {
+            err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, pointer != NULL ? pointer : "", 0,
+                    "'%.60s' is not the same in all laws (%s of %s, %s of %s): one value cannot "
+                    "serve them; fit them one by one",
+                    name, first->meaning, of_first, law->coefficients[at].meaning, law->name);
+            return;
+        }
+    }
+}
+
 enum err_code fit_request_read_compare(struct call *call, struct fit_request *ret_request,
                                        struct fit_options *ret_options)
 {
@@ -228,14 +263,14 @@ enum err_code fit_request_read_compare(struct call *call, struct fit_request *re
     for (size_t i = 0; i < request->laws.count; i++)
         judge_request(call, request->laws.items[i], true, request, &ret_options[i]);
     for (size_t i = 0; i < request->fixed.count; i++)
-        refuse_stranger(call, request, request->fixed.items[i].name,
-                        pointer_of(&judge, "fixed", request->fixed.items[i].name));
+        refuse_shared_value(call, request, request->fixed.items[i].name,
+                            pointer_of(&judge, "fixed", request->fixed.items[i].name));
     for (size_t i = 0; i < request->free.count; i++)
         refuse_stranger(call, request, request->free.items[i].name,
                         arena_printf(&call->arena, "/free/%zu", i));
     for (size_t i = 0; i < request->prior.count; i++)
-        refuse_stranger(call, request, request->prior.items[i].name,
-                        pointer_of(&judge, "prior", request->prior.items[i].name));
+        refuse_shared_value(call, request, request->prior.items[i].name,
+                            pointer_of(&judge, "prior", request->prior.items[i].name));
     return call->err.code;
 }
 

@@ -59,6 +59,21 @@ def laws_the_runs_do_not_tell_apart_share_a_rank():
 
 
 @tap.test
+def a_value_is_for_laws_in_which_its_name_is_one_thing():
+    for laws, option in ((['joint', 'routed'], {'fixed': {'c': 2.4}}),
+                         (['joint', 'sparsity'], {'prior': {'c': {'mean': 2.4, 'sd': 0.1}}}),
+                         (['joint', 'chinchilla'], {'fixed': {'alpha': -0.2}})):
+        answer = compare(laws, **option)
+        (what, values), = option.items()
+        assert answer.status == 400, answer
+        assert [e['pointer'] for e in answer.json['errors']] == [f'/{what}/{next(iter(values))}']
+        assert all(law in answer.json['errors'][0]['detail'] for law in laws), answer.json
+    both = by_law(compare(['joint', 'fine-grained', 'chinchilla'], fixed={'c': 2.4}))
+    assert [both[law]['fit']['coefficients']['c'] for law in ('joint', 'fine-grained')] \
+        == [2.4, 2.4]
+
+
+@tap.test
 def a_law_the_runs_cannot_tell_is_shown_with_the_reason():
     laws = by_law(compare(['joint-granular', 'joint']))
     granular = laws['joint-granular']
