@@ -1,6 +1,7 @@
 #include "core/fit_bootstrap.h"
 
 #include <float.h>
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +28,19 @@ struct bootstrap {
     double inflation;
 };
 
+/* What turns the residuals of so many configurations into errors: those of few are small, as p
+ * coefficients have followed them. They are divided by 1 less the mean leverage, as HC3 divides
+ * each by its own (MacKinnon and White 1985), and scaled by Student's quantile over the normal one,
+ * at the level of 90 %: draws do not depend on the level asked for. */
+static double inflation_of(double groups, double p)
+{
+    static const double upper = 0.95;
+    double freedom = fmax(groups - p, 1.0);
+
+    return (freedom + p) / freedom * gsl_cdf_tdist_Pinv(upper, freedom) /
+           gsl_cdf_ugaussian_Pinv(upper);
+}
+
 static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *problem,
                              const double *z, const struct obs *obs, struct arena *arena,
                              struct err *err)
@@ -47,7 +61,7 @@ static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *p
         boot->group[i] = boot->groups - 1;
     }
     boot->wild = boot->groups < BOOTSTRAP_GROUPS * p;
-    boot->inflation = n > p ? sqrt((double)n / (double)(n - p)) : 1.0;
+    boot->inflation = inflation_of((double)(boot->groups + problem->n_priors), (double)p);
     memcpy(boot->problem.y, problem->y, problem->n_rows * sizeof(double));
     memcpy(boot->weight, problem->weight, problem->n_rows * sizeof(double));
     if (!fit_problem_evaluate(problem, z, boot->residual, NULL))

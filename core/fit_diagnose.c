@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fit_bootstrap.h"
 #include "core/fit_identify.h"
 
-/* Runs per free coefficient below which errors and intervals are not to be relied on. */
-static const double few_configurations = 2.0;
+/* Configurations per free coefficient below which intervals hold less often than they say: nominal
+ * 90 % ones 74 to 91 % of 150 simulated studies with 2.7 of them, repeated or not. */
+static const double few_configurations = BOOTSTRAP_GROUPS;
 
 /* Half the digits of a double are gone by here: the coefficients along the valley are noise. */
 static const double ill_condition = 1e6;
@@ -175,9 +177,10 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
 
     if (result->n_free > 0 && (double)configurations < few_configurations * (double)result->n_free)
         fit_diagnose_add(result, "too_few_configurations",
-                         "%zu different configurations for %zu coefficients: errors are rough. "
-                         "Twice as many configurations as coefficients is the least to rely on.",
-                         configurations, result->n_free);
+                         "%zu different configurations for %zu coefficients: errors and intervals "
+                         "are rough, and rather too small. %d times as many configurations as "
+                         "coefficients is the least to rely on.",
+                         configurations, result->n_free, BOOTSTRAP_GROUPS);
     if (fabs(correlation) > collinear_correlation)
         fit_diagnose_add(result, "collinear_n_d",
                          "Parameters and tokens nearly move together (correlation %.3f): their "

@@ -5,8 +5,8 @@
 static const struct warning warnings[] = {
     /* Of fits: the runs */
     {"too_few_configurations", "fits",
-     "Fewer than two different configurations (N, D, E, G) for each free coefficient: errors and "
-     "intervals are rough",
+     "Fewer than three different configurations (N, D, E, G) for each free coefficient: errors and "
+     "intervals are rough, and rather too small",
      "Make runs at other configurations, not repeats; or hold coefficients by fixed or prior"},
     {"never_varied", "fits",
      "A variable the law reads has one value in all runs: what the fit says of others comes from "
