@@ -203,10 +203,9 @@ double fit_objective(const struct fit_options *options, const double *coefficien
         law_responses(law, coefficients, x, size, response);
         for (size_t i = 0; i < size; i++) {
             double loss = obs[from + i].loss, weight = obs[from + i].weight;
-            double seen = law->response == LAW_IDENTITY_IS_SUM ? loss : log(loss);
 
             if (weight > 0.0)
-                sum += weight * robust_loss(&options->robust, seen - response[i]);
+                sum += weight * robust_loss(&options->robust, law_seen(law, loss) - response[i]);
         }
     }
     for (size_t i = 0; i < law->n_coefficients; i++) {

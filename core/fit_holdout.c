@@ -49,8 +49,8 @@ static enum err_code judge(const struct fit_options *options, const struct fit_r
     for (size_t i = 0; i < count; i++) {
         struct law_x x = law_x_from_obs(&dear[i]);
         double predicted = law_loss(law, cheap->coefficient, &x);
-        double seen = law->response == LAW_IDENTITY_IS_SUM ? dear[i].loss : log(dear[i].loss);
-        double r = seen - law_response(law, cheap->coefficient, &x, NULL); /* L̂ may overflow */
+        /* Not ln(L/L̂): L̂ may overflow. */
+        double r = law_seen(law, dear[i].loss) - law_response(law, cheap->coefficient, &x, NULL);
         double mean[2], run[2];
         double percent = 100.0 * fabs(predicted / dear[i].loss - 1.0);
 

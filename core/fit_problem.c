@@ -218,7 +218,7 @@ enum err_code fit_problem_init(struct fit_problem *problem, const struct fit_opt
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", count);
     for (size_t i = 0; i < count; i++) {
         problem->x[i] = law_x_from_obs(&obs[i]);
-        problem->y[i] = law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss);
+        problem->y[i] = law_seen(law, obs[i].loss);
         problem->weight[i] = obs[i].weight;
         total += obs[i].weight;
         sum += obs[i].weight * problem->y[i];

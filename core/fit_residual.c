@@ -40,8 +40,7 @@ void fit_residuals(const struct law *law, const double *coefficients, const stru
         struct fit_residual *r = &ret_residuals[i];
 
         r->predicted = law->response == LAW_IDENTITY_IS_SUM ? response : exp(response);
-        r->residual =
-            (law->response == LAW_IDENTITY_IS_SUM ? obs[i].loss : log(obs[i].loss)) - response;
+        r->residual = law_seen(law, obs[i].loss) - response;
         r->effective_weight = obs[i].weight * robust_weight(robust, r->residual);
     }
     limit = FIT_OUTLIER_SDS * FIT_SD_PER_MEDIAN * median_size(ret_residuals, count);

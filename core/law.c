@@ -141,6 +141,11 @@ double law_response(const struct law *law, const double *coefficients, const str
     return log(sum);
 }
 
+double law_seen(const struct law *law, double loss)
+{
+    return law->response == LAW_IDENTITY_IS_SUM ? loss : log(loss);
+}
+
 void law_responses(const struct law *law, const double *coefficients, const struct law_x *x,
                    size_t count, double *ret_response)
 {

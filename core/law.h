@@ -147,6 +147,9 @@ void law_losses(const struct law *law, const double *columns, size_t count, cons
 double law_response(const struct law *law, const double *coefficients, const struct law_x *x,
                     double *ret_gradient);
 
+/* What the response is held against: ln L (L itself for LAW_IDENTITY_IS_SUM) of a loss seen. */
+double law_seen(const struct law *law, double loss);
+
 /* The response of each of count runs. */
 void law_responses(const struct law *law, const double *coefficients, const struct law_x *x,
                    size_t count, double *ret_response);
