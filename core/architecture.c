@@ -12,6 +12,8 @@ struct architecture_parts architecture_parts(const struct shape *shape,
     double used = expert * (a->top_k + a->shared_experts);
     double idle = expert * (a->experts - a->top_k);
     double group = a->moe_layer_freq * (attention + used);
+    double norms = architecture_qk_norm(a) ? 2 * a->d_model + 2 * a->head_dim : 2 * a->d_model;
+    double router = a->experts > 1 ? a->experts + (a->shared_experts > 0 ? 1 : 0) : 0;
     double embedding = 0;
 
     if (shape->embeddings > 0)
@@ -21,6 +23,8 @@ struct architecture_parts architecture_parts(const struct shape *shape,
         .active_group = group,
         .total = embedding,
         .total_group = group + idle,
+        .uncounted = a->d_model,
+        .uncounted_group = a->moe_layer_freq * norms + router * a->d_model,
     };
 }
 
@@ -61,8 +65,8 @@ double architecture_expert_hidden(const struct shape *shape, double d_model, dou
     return fmax(multiple, multiple * round(width / multiple));
 }
 
-struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
-                                      double expert_hidden, double experts, double granularity)
+struct architecture architecture_draft(const struct shape *shape, double d_model, double layers,
+                                       double expert_hidden, double experts, double granularity)
 {
     /* Query heads in whole groups, one KV head each: any number of heads would have few divisors.
      */
@@ -70,7 +74,8 @@ struct architecture architecture_make(const struct shape *shape, double d_model,
     double kv_heads = fmax(1, round(d_model / (shape->head_dim * group)));
     bool dense = experts == 1;
     double shared = dense ? 0 : shape->shared_experts;
-    struct architecture a = {
+
+    return (struct architecture){
         .layers = layers,
         .d_model = d_model,
         .heads = kv_heads * group,
@@ -84,9 +89,21 @@ struct architecture architecture_make(const struct shape *shape, double d_model,
         .vocabulary = shape->vocabulary,
         .tied_embeddings = shape->embeddings == 1,
     };
+}
+
+struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
+                                      double expert_hidden, double experts, double granularity)
+{
+    struct architecture a =
+        architecture_draft(shape, d_model, layers, expert_hidden, experts, granularity);
 
     architecture_count(shape, &a);
     return a;
+}
+
+bool architecture_qk_norm(const struct architecture *architecture)
+{
+    return architecture->experts > 1 && architecture->shared_experts == 0;
 }
 
 double architecture_dense_hidden(const struct architecture *architecture)

@@ -1,7 +1,7 @@
 /* architecture: a transformer one can launch, rounded to what hardware likes.
  *
- * Integer layers and sizes, counted exactly: embedding, attention, router, experts, shared experts,
- * norms. Copyable values, no allocation.
+ * Integer layers and sizes, counted as its shape counts, and what a checkpoint of it holds beyond
+ * that: norms and routers, which the laws leave out. Copyable values, no allocation.
  */
 #ifndef MOEPLAN_CORE_ARCHITECTURE_H
 #define MOEPLAN_CORE_ARCHITECTURE_H
@@ -23,11 +23,14 @@ struct architecture {
     double tokens, loss;      /* re-evaluated at these counts */
 };
 
-/* What architecture_count adds up: parameters outside the layers, and of each group of
- * moe_layer_freq layers, one of which has experts. */
+/* Parameters outside the layers, and of each group of moe_layer_freq layers, one of which has
+ * experts. architecture_count adds up the first two. */
 struct architecture_parts {
     double active, active_group;
     double total, total_group;
+    /* Beside both in the checkpoint of the exported model (transformer_from_architecture): norms,
+     * router and the gate of shared experts, all at work on every token. */
+    double uncounted, uncounted_group;
 };
 struct architecture_parts architecture_parts(const struct shape *shape,
                                              const struct architecture *architecture);
@@ -49,9 +52,17 @@ double architecture_expert_hidden(const struct shape *shape, double d_model, dou
 
 /* The integers for whole d_model, layers (of whole groups), expert_hidden, E·G and G: heads of
  * shape.head_dim in groups of the whole number nearest 1/kv_ratio, each with one head for keys and
- * values; counted. tokens and loss are left 0. */
+ * values. Counts, tokens and loss are left 0. */
+struct architecture architecture_draft(const struct shape *shape, double d_model, double layers,
+                                       double expert_hidden, double experts, double granularity);
+
+/* The same, counted. */
 struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
                                       double expert_hidden, double experts, double granularity);
+
+/* Whether queries and keys have norms: in Qwen3-MoE, as which models with experts are exported, but
+ * not in Qwen2-MoE, which shared experts take, nor in Llama. */
+bool architecture_qk_norm(const struct architecture *architecture);
 
 /* The hidden size of layers without experts. */
 double architecture_dense_hidden(const struct architecture *architecture);

@@ -75,7 +75,7 @@ struct transformer_count transformer_count(const struct transformer *transformer
 
 /* The configuration an architecture is exported as: a dense one where it has one expert, experts
  * in one layer of moe_layer_freq otherwise. SwiGLU, so ffn_matrices of its shape must be 3. Beyond
- * the parameters the architecture counts it has norms and a router, which transformer_count shows.
+ * the parameters the architecture counts it has norms and a router: architecture_parts.uncounted.
  */
 struct transformer transformer_from_architecture(const struct architecture *architecture);
 

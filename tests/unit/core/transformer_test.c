@@ -388,6 +388,7 @@ static void architectures_read_back_to_the_same_counts(void **state)
         for (double granularity = 1; granularity <= (experts > 1 ? 8 : 1); granularity *= 2) {
             struct shape shape = shape_joint;
             struct transformer_count c;
+            struct architecture_parts p;
             struct architecture a;
             struct transformer t;
 
@@ -400,6 +401,9 @@ static void architectures_read_back_to_the_same_counts(void **state)
             assert_null(transformer_check(&t));
             assert_near(c.n_total - c.norms - c.router, a.n_total, 0);
             assert_near(c.n_active - c.norms - c.router, a.n_active, 0);
+            p = architecture_parts(&shape, &a);
+            assert_near(p.uncounted + a.layers / a.moe_layer_freq * p.uncounted_group,
+                        c.norms + c.router, 0);
             assert_near(c.expansion, experts, 1e-15);
             assert_near(c.granularity, granularity, 1e-15);
             assert_near(c.kv_cache_elements * 100, architecture_kv_elements(&a, 100), 0);
