@@ -26,14 +26,8 @@ static const char *const architecture_members[] = {"style",
                                                    "memory",
                                                    NULL};
 
-enum embedding { EMBEDDING_BOTH, EMBEDDING_OUTPUT, EMBEDDING_NONE };
-static const char *const embedding_names[] = {"both", "output", "none", NULL};
-
-enum count { COUNT_ALL, COUNT_LAWS };
-static const char *const count_names[] = {"all", "laws", NULL};
-
 struct architecture_query {
-    int embedding, count;
+    struct counting counting;
     double bytes_per_param, kv_tokens;
     struct footprint_query footprint;
     const char *fields;
@@ -44,19 +38,20 @@ struct architecture_query {
 const struct field architecture_fields[] = {
     {.name = "embedding",
      .kind = FIELD_CHOICE,
-     .offset = AT(embedding),
-     .choices = embedding_names,
-     .fallback = "both",
+     .offset = AT(counting.embedding),
+     .choices = counting_embeddings,
      .help =
          "Which embeddings n_active counts: both, that of the output, or none; one matrix where "
-         "they are tied. n_total counts both."},
+         "they are tied. n_total counts both. By default as a configuration exported here says "
+         "(moeplan.embedding), else both."},
     {.name = "count",
      .kind = FIELD_CHOICE,
-     .offset = AT(count),
-     .choices = count_names,
-     .fallback = "all",
-     .help = "all: every parameter of the checkpoint; laws: as the laws count, without norms, "
-             "biases and routers."},
+     .offset = AT(counting.count),
+     .choices = counting_counts,
+     .help =
+         "all: every parameter of the checkpoint; laws: as the laws count, without norms, "
+         "biases and routers. By default as a configuration exported here says (moeplan.count), "
+         "else all."},
     {.name = "bytes_per_param",
      .kind = FIELD_NUMBER,
      .offset = AT(bytes_per_param),
@@ -91,24 +86,36 @@ static void write_breakdown(struct out *out, const struct transformer_count *cou
     out_object_end(out);
 }
 
-static void write_architecture(struct out *out, const struct architecture_query *query,
-                               const struct transformer *transformer, const char *style)
+/* The request's word counts first, then the configuration's own. */
+static int first_stated(int asked, int configured, int otherwise)
 {
+    return asked != COUNTING_UNSTATED        ? asked
+           : configured != COUNTING_UNSTATED ? configured
+                                             : otherwise;
+}
+
+static void write_architecture(struct out *out, const struct architecture_query *query,
+                               const struct config *config)
+{
+    const struct transformer *transformer = &config->transformer;
+    int embedding =
+        first_stated(query->counting.embedding, config->counting.embedding, COUNTING_BOTH);
+    int counted = first_stated(query->counting.count, config->counting.count, COUNTING_ALL);
     const struct transformer_convention convention = {
-        .input_embedding = query->embedding == EMBEDDING_BOTH,
-        .output_embedding = query->embedding != EMBEDDING_NONE,
+        .input_embedding = embedding == COUNTING_BOTH,
+        .output_embedding = embedding != COUNTING_NONE,
     };
     struct transformer_count count = transformer_count(transformer, &convention);
-    double left_out = query->count == COUNT_LAWS ? count.norms + count.router : 0;
+    double left_out = counted == COUNTING_LAWS ? count.norms + count.router : 0;
 
     count.n_active -= left_out;
     count.n_total -= left_out;
     count.n_non_embedding -= left_out;
     out_object_begin(out, NULL);
-    out_text(out, "style", style);
+    out_text(out, "style", config->style);
     out_object_begin(out, "convention");
-    out_text(out, "embedding", embedding_names[query->embedding]);
-    out_text(out, "count", count_names[query->count]);
+    out_text(out, "embedding", counting_embeddings[embedding]);
+    out_text(out, "count", counting_counts[counted]);
     out_object_end(out);
     out_number(out, "experts", count.expansion);
     out_number(out, "granularity", count.granularity);
@@ -130,20 +137,21 @@ static void write_architecture(struct out *out, const struct architecture_query 
 
 enum err_code architectures_post(struct call *call)
 {
-    struct architecture_query query = {.bytes_per_param = 2, .footprint = footprint_default()};
-    struct transformer transformer;
+    struct architecture_query query = {.counting = {COUNTING_UNSTATED, COUNTING_UNSTATED},
+                                       .bytes_per_param = 2,
+                                       .footprint = footprint_default()};
+    struct config config;
     struct field_presence presence;
     struct json *root = NULL;
-    const char *style = NULL;
     struct out out;
 
     answer_query(call, NULL, NULL, &query, &presence);
     answer_select(call, &out, query.fields, architecture_members);
     if (json_parse(call->request.body, call->request.body_length, &root, &call->err) == ERR_OK)
-        config_read(root, &call->arena, &transformer, &style, &call->err);
+        config_read(root, &call->arena, &config, &call->err);
     json_release(root);
     if (call->err.code != ERR_OK)
         return call->err.code;
-    write_architecture(&out, &query, &transformer, style);
+    write_architecture(&out, &query, &config);
     return answer_out(call, 200, &out);
 }

@@ -18,11 +18,14 @@ struct keys {
     bool tie_word_embeddings, attention_bias, qkv_bias, mlp_bias, lm_head_bias, use_qk_norm;
     const char *topk_method;
     const struct json *mlp_only_layers; /* checked: an array of whole numbers; NULL without */
+    struct counting counting;
 };
 
 enum { SIZE_MAX_KEY = 1000000000, MLP_ONLY_MAX = 1000 };
 
 static enum err_code read_mlp_only(const struct json *value, const char *pointer, void *target,
+                                   struct arena *arena, struct err *err);
+static enum err_code read_counting(const struct json *value, const char *pointer, void *target,
                                    struct arena *arena, struct err *err);
 
 #define KEY_FROM(key, least, needed)                                                               \
@@ -74,6 +77,10 @@ static const struct field keys_fields[] = {
      .kind = FIELD_CUSTOM,
      .offset = offsetof(struct keys, mlp_only_layers),
      .custom = read_mlp_only},
+    {.name = CONFIG_COUNTING,
+     .kind = FIELD_CUSTOM,
+     .offset = offsetof(struct keys, counting),
+     .custom = read_counting},
 };
 
 enum { KEYS_FIELDS = sizeof keys_fields / sizeof keys_fields[0] };
@@ -105,6 +112,25 @@ static enum err_code read_mlp_only(const struct json *value, const char *pointer
                            "must hold numbers of layers, from 0, at most %d of them", MLP_ONLY_MAX);
     *(const struct json **)target = value;
     return ERR_OK;
+}
+
+static enum err_code read_counting(const struct json *value, const char *pointer, void *target,
+                                   struct arena *arena, struct err *err)
+{
+    static const struct field table[] = {
+        {.name = "embedding",
+         .kind = FIELD_CHOICE,
+         .offset = offsetof(struct counting, embedding),
+         .choices = counting_embeddings},
+        {.name = "count",
+         .kind = FIELD_CHOICE,
+         .offset = offsetof(struct counting, count),
+         .choices = counting_counts},
+    };
+    struct field_presence presence;
+
+    return field_from_json(table, sizeof table / sizeof *table, value, pointer, other_key, NULL,
+                           target, &presence, arena, err);
 }
 
 /* A configuration under way: where it stands, for the pointers of faults. */
@@ -283,6 +309,7 @@ static enum err_code read_keys(const struct json *root, const struct reading *re
 
     memset(ret, 0, sizeof *ret);
     ret->qkv_bias = true;
+    ret->counting = (struct counting){COUNTING_UNSTATED, COUNTING_UNSTATED};
     for (size_t i = 0; i < KEYS_FIELDS; i++)
         if (keys_fields[i].kind == FIELD_COUNT)
             *(double *)(void *)((char *)ret + keys_fields[i].offset) = NAN;
@@ -290,8 +317,8 @@ static enum err_code read_keys(const struct json *root, const struct reading *re
                            &presence, reading->arena, reading->err);
 }
 
-enum err_code config_read(const struct json *root, struct arena *arena, struct transformer *ret,
-                          const char **ret_style, struct err *err)
+enum err_code config_read(const struct json *root, struct arena *arena, struct config *ret,
+                          struct err *err)
 {
     struct reading reading = {.pointer = "", .arena = arena, .err = err};
     const struct json *text = text_part(root, &reading);
@@ -321,7 +348,6 @@ enum err_code config_read(const struct json *root, struct arena *arena, struct t
     wrong = transformer_check(&t);
     if (wrong != NULL)
         return err_set(err, ERR_INVALID, "%s", wrong);
-    *ret = t;
-    *ret_style = style->model_type;
+    *ret = (struct config){t, style->model_type, k.counting};
     return ERR_OK;
 }

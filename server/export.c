@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/answer.h"
+#include "server/config.h"
 #include "server/media.h"
 
 const char *const export_formats[] = {[EXPORT_JSON] = "json",
@@ -61,10 +62,30 @@ static void write_hf_experts(struct out *out, const struct architecture *a)
     }
 }
 
+/* Whose answer this is and how it counts: trainers leave it alone, POST /v1/architecture goes by
+ * it.
+ */
+static void write_hf_origin(struct out *out, const struct architecture *a,
+                            const struct model_choice *choice, const struct shape *shape)
+{
+    out_object_begin(out, CONFIG_COUNTING);
+    out_text(out, "count", counting_counts[COUNTING_LAWS]);
+    out_text(out, "embedding",
+             counting_embeddings[shape->active_embeddings ? COUNTING_BOTH : COUNTING_NONE]);
+    out_number(out, "n_active", a->n_active);
+    out_number(out, "n_total", a->n_total);
+    out_number(out, "tokens", a->tokens);
+    out_number(out, "loss", a->loss);
+    model_write_head(out, choice);
+    out_text(out, "provenance", model_provenance(choice));
+    out_object_end(out);
+}
+
 /* Qwen3-MoE's names where there are experts, Qwen2-MoE's where some of them are shared, Llama's
  * where there are none. */
 static void write_hf(struct out *out, const struct architecture *a,
-                     const struct question_query *query)
+                     const struct model_choice *choice, const struct question_query *query,
+                     const struct shape *shape)
 {
     bool dense = a->experts <= 1, shared = a->shared_experts > 0;
 
@@ -92,6 +113,7 @@ static void write_hf(struct out *out, const struct architecture *a,
     out_number(out, "rms_norm_eps", 1e-6);
     out_number(out, "rope_theta", 10000);
     out_text(out, "torch_dtype", "bfloat16");
+    write_hf_origin(out, a, choice, shape);
     out_object_end(out);
 }
 
@@ -206,7 +228,7 @@ enum err_code export_reply(struct call *call, enum export_format format,
                        shape->name);
     out_init(&out, &call->arena);
     if (format == EXPORT_HF)
-        write_hf(&out, a, query);
+        write_hf(&out, a, choice, query, shape);
     else if (format == EXPORT_MEGATRON)
         write_megatron(&out, a, query, shape);
     else

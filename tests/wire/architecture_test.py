@@ -337,6 +337,123 @@ def exported_plans_read_back_to_the_same_counts():
     assert read > 100 and dense > 10, (read, dense)
 
 
+PLANNERS = ['joint-2025', 'joint-granular-composed', 'chinchilla-2022', 'chinchilla-2024',
+            'sparsity-2025', 'fine-grained-e64-2024', 'fine-grained-e16-2024',
+            'fine-grained-dense-2024']
+
+
+def non_embedding_fit():
+    """Of runs whose n_active leaves embeddings out."""
+    draw = random.Random(10)
+    runs = []
+    for n in range(60):
+        size, tokens, experts = 10 ** draw.uniform(7.5, 9.5), 10 ** draw.uniform(9, 11), 2 ** (n % 5)
+        law = daemon.get('/v1/predict', {'fit': 'joint-2025', 'n_active': f'{size:.6g}',
+                                         'tokens': f'{tokens:.6g}', 'experts': experts}).json
+        runs.append({'n_active': float(f'{size:.6g}'), 'tokens': float(f'{tokens:.6g}'),
+                     'experts': experts, 'loss': law['loss']})
+    study = {'parameter_convention': 'non_embedding'}
+    assert daemon.request('PUT', '/v1/studies/bare', study).status == 201
+    assert daemon.post('/v1/experiments?study=bare', runs).status == 201
+    fit = daemon.post('/v1/fits', {'study': 'bare', 'law': 'joint', 'starts': 8})
+    assert fit.status == 201, fit
+    return fit.json['id']
+
+
+def any_question(draw, fits):
+    """Of any law and any shape that can be exported, under any limits."""
+    shape = [f'joint,vocabulary={draw.choice([32000, 50257, 128256])}']
+    for setting, values in (('tied', ['true', 'false']), ('kv_ratio', [1, 0.25]),
+                            ('shared_experts', [0, 1]), ('moe_layer_freq', [1, 2])):
+        if draw.random() < 0.4:
+            shape.append(f'{setting}={draw.choice(values)}')
+    query = {'fit': draw.choice(fits), 'compute': f'{10 ** draw.uniform(20, 25):.6g}',
+             'shape': ','.join(shape)}
+    for name, low, high in (('memory', 10, 12.5), ('train_memory', 11, 13), ('max_n_active', 8.5, 11),
+                            ('inference_tokens', 10, 13), ('kv_tokens', 3, 5.5)):
+        if draw.random() < 0.3:
+            query[name] = f'{10 ** draw.uniform(low, high):.6g}'
+    return query
+
+
+@tap.test
+def an_export_says_how_it_was_counted_and_is_read_so():
+    """Every law, dense or not: the default counts are the plan's, and those of the whole checkpoint
+    keep its limits too."""
+    draw, seen = random.Random(12), set()
+    fits = PLANNERS + [non_embedding_fit()]
+    for number in range(300):
+        query = any_question(draw, fits)
+        answer = daemon.get('/v1/plan', {**query, 'fields': 'optimum,law,provenance,study,'
+                                                    'parameter_convention'})
+        if answer.status != 200 or answer.json['optimum']['architecture'] is None:
+            continue
+        best, built = answer.json['optimum'], answer.json['optimum']['architecture']
+        config = exported(query).json
+        bare = answer.json['parameter_convention'] == 'non_embedding'
+        embedding = 'none' if bare else 'both'
+        said = config['moeplan']
+        assert said == {'count': 'laws', 'embedding': embedding, 'fit': query['fit'],
+                        **{k: built[k] for k in ('n_active', 'n_total', 'tokens', 'loss')},
+                        **{k: answer.json[k] for k in ('law', 'provenance', 'study')}}, said
+        back = count(config).json
+        assert back['convention'] == {'embedding': embedding, 'count': 'laws'}, back
+        assert (back['n_total'], back['n_active']) == (built['n_total'], built['n_active']), query
+        assert back == count({k: v for k, v in config.items() if k != 'moeplan'}, count='laws',
+                             embedding=embedding).json
+        assert math.isclose(back['experts'], best['experts'])
+        assert math.isclose(back['granularity'], best['granularity'])
+        whole = count(config, count='all').json
+        assert whole['convention'] == {'embedding': embedding, 'count': 'all'}
+        beside = whole['breakdown']['norms'] + whole['breakdown']['router']
+        assert whole['n_total'] == built['n_total'] + beside
+        assert whole['n_active'] == built['n_active'] + beside
+        keeps(query, built, whole['n_active'], whole['n_total'])
+        keeps(query, built, built['n_active'], built['n_total'])
+        seen.add((query['fit'], built['experts'] > 1, built['tied_embeddings'],
+                  built['shared_experts'] > 0, built['moe_layer_freq'] > 1))
+    assert {fit for fit, *_ in seen} == set(fits), seen
+    assert len(seen) > 40, seen
+
+
+def keeps(query, built, n_active, n_total):
+    """The built tokens, with so many parameters, keep the question's limits."""
+    def limit(name):
+        return float(query.get(name, 'inf')) * (1 + 1e-12)
+    cache = 2 * built['layers'] * built['kv_heads'] * built['head_dim']
+    inference = float(query.get('inference_tokens', 0))
+    assert n_active * (6 * built['tokens'] + 2 * inference) <= limit('compute'), (query, built)
+    assert 2 * (n_total + cache * float(query.get('kv_tokens', 0))) <= limit('memory'), query
+    assert 16 * n_total <= limit('train_memory') and n_active <= limit('max_n_active'), query
+
+
+@tap.test
+def what_an_export_says_is_checked_and_may_be_overruled():
+    config = exported({'fit': 'joint-2025', 'compute': 1e22}).json
+    laws, parts = count(config).json, count(config).json['breakdown']
+    everything = count(config, count='all', embedding='none').json
+    assert everything['convention'] == {'embedding': 'none', 'count': 'all'}
+    assert everything['n_active'] == laws['n_active'] + parts['norms'] + parts['router'] - \
+        parts['input_embedding'] - parts['output_embedding']
+    for said, convention in (({'count': 'all'}, ('both', 'all')),
+                             ({'embedding': 'output'}, ('output', 'all')),
+                             ({'count': 'laws', 'embedding': None}, ('both', 'laws')),
+                             ({'version': 2, 'count': 'laws'}, ('both', 'laws')), ({}, ('both', 'all')),
+                             (None, ('both', 'all'))):
+        back = count({**BY_NAME['Llama-3-8B'], 'moeplan': said}).json
+        assert back['convention'] == dict(zip(('embedding', 'count'), convention)), (said, back)
+    for said, pointers in (({'count': 'some'}, ['/moeplan/count']), ('laws', ['/moeplan']),
+                           ({'embedding': 2, 'count': []}, ['/moeplan/embedding', '/moeplan/count']),
+                           ([], ['/moeplan']), (1, ['/moeplan'])):
+        assert sorted(faults(count({**BY_NAME['Llama-3-8B'], 'moeplan': said}))) == sorted(pointers), \
+            said
+    inner = {'text_config': {**BY_NAME['Llama-3-8B'], 'moeplan': {'count': 'laws'}}}
+    assert count(inner).json['convention']['count'] == 'laws'
+    # Keys from elsewhere are nobody's business here.
+    for key, value in (('count', 'weird'), ('embedding', 7), ('convention', {'count': 'x'})):
+        assert count({**BY_NAME['Llama-3-8B'], key: value}).json['n_total'] == 8030261248
+
+
 @tap.test
 def a_shape_may_be_set():
     """The continuous sizes by the shape's own formulas, the built ones and their export by counts."""
