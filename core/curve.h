@@ -5,8 +5,10 @@
  *
  * All but the contour share their columns, one configuration a row: experts, granularity, n_active,
  * n_total, d_model, tokens, loss, loss_low, loss_high (the question's level; NAN without draws),
- * feasible (0/1: every limit holds there), optimum (0/1), extrapolates (0/1), flops (training and
- * inference), memory_bytes (serving).
+ * feasible (0/1: every limit holds there), optimum (0/1), extrapolates (0/1) with the variable
+ * furthest outside the fit's ranges (extrapolates_variable, an enum law_variable; NAN inside) and
+ * its distance (extrapolates_distance, as of struct plan_extrapolation; 0 inside), flops (training
+ * and inference), memory_bytes (serving).
  *
  * Errors of all: ERR_UNSUPPORTED as plan_solve; ERR_UNBOUNDED with the field to add; ERR_NO_MEMORY.
  * points must lie in [2, CURVE_POINTS_MAX].
@@ -16,7 +18,7 @@
 
 #include "core/plan.h"
 
-enum { CURVE_COLUMNS_MAX = 16, CURVE_POINTS_MAX = 2000 };
+enum { CURVE_COLUMNS_MAX = 20, CURVE_POINTS_MAX = 2000 };
 
 struct curve {
     size_t n_columns, n_rows;
@@ -61,10 +63,12 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
                              size_t n_memory, struct arena *arena, struct curve *ret_curve,
                              struct err *err);
 
-/* Loss over (n_active, tokens) at one E and G: loss[i·n_tokens + j] at n_active[i], tokens[j]. */
+/* Loss over (n_active, tokens) at one E and G: loss[i·n_tokens + j] at n_active[i], tokens[j], and
+ * its interval at the question's level; NULL without draws. */
 struct curve_contour {
     size_t n_sizes, n_tokens;
     double *n_active, *tokens, *loss;
+    double *loss_low, *loss_high;
     double *tokens_by_compute; /* n_sizes: the compute line; NAN without compute and where it pays
                                   for none */
     double n_active_by_memory; /* the memory line: the most that serving memory holds; INFINITY */
@@ -72,7 +76,7 @@ struct curve_contour {
 
 /* sizes × tokens points log-spaced over the four bounds, at the question's first E and G; NAN
  * bounds stand for a decade to either side of its optimum. sizes·tokens at most CURVE_POINTS_MAX².
- */
+ * The model's draws make bands, each at each point: without them (n_draws 0) it is much faster. */
 enum err_code curve_contour(const struct plan_question *question, size_t n_sizes, size_t n_tokens,
                             const double n_active[2], const double tokens[2], struct arena *arena,
                             struct curve_contour *ret_contour, struct err *err);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "core/curve_band.h"
 #include "core/curve_table.h"
 #include "core/lanes.h"
 
@@ -89,6 +90,25 @@ static void fill_table(const struct law_slice *slice, struct curve_contour *cont
         shift_row(rows->by_tokens, rows->by_size[i], n_tokens, contour->loss + i * n_tokens);
 }
 
+/* The intervals of a table that has been filled. */
+static bool fill_bands(const struct plan_question *question, const struct plan_cell *cell,
+                       struct curve_contour *contour, const struct rows *rows, struct arena *arena)
+{
+    const struct curve_band_axes axes = {contour->n_sizes, contour->n_tokens, rows->ln_size,
+                                         rows->ln_tokens};
+    size_t points = contour->n_sizes * contour->n_tokens;
+    struct plan_draws draws;
+
+    contour->loss_low = arena_alloc(arena, points * sizeof *contour->loss_low);
+    contour->loss_high = arena_alloc(arena, points * sizeof *contour->loss_high);
+    if (!contour->loss_low || !contour->loss_high ||
+        !plan_draws_init(&draws, &question->model, arena))
+        return false;
+    plan_draws_fill(&draws, cell->experts, cell->granularity);
+    return curve_band_fill(&draws, &axes, question->level, arena, contour->loss_low,
+                           contour->loss_high);
+}
+
 /* The next count doubles of a block. */
 static double *take(double **block, size_t count)
 {
@@ -147,6 +167,9 @@ enum err_code curve_contour(const struct plan_question *question, size_t n_sizes
                    question->granularity[0]);
     fill_lines(&cell, question->model.law->size_variable == LAW_N_ACTIVE, &contour, rows.ln_size);
     fill_table(&cell.slice, &contour, &rows);
+    if (question->model.n_draws > 0 && !fill_bands(question, &cell, &contour, &rows, arena))
+        return err_set(err, ERR_NO_MEMORY, "no room for the bands of %zu points",
+                       n_sizes * n_tokens);
     contour.n_active_by_memory =
         plan_poly_at(&cell.active, plan_poly_root(&cell.served, question->limits.memory_bytes));
     *ret_contour = contour;

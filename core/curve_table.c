@@ -16,17 +16,30 @@ enum column {
     FEASIBLE,
     OPTIMUM,
     EXTRAPOLATES,
+    EXTRAPOLATES_VARIABLE,
+    EXTRAPOLATES_DISTANCE,
     FLOPS,
     MEMORY_BYTES,
     COLUMNS
 };
 
 static const char *const names[COLUMNS] = {
-    [EXPERTS] = "experts",   [GRANULARITY] = "granularity",   [N_ACTIVE] = "n_active",
-    [N_TOTAL] = "n_total",   [D_MODEL] = "d_model",           [TOKENS] = "tokens",
-    [LOSS] = "loss",         [LOSS_LOW] = "loss_low",         [LOSS_HIGH] = "loss_high",
-    [FEASIBLE] = "feasible", [OPTIMUM] = "optimum",           [EXTRAPOLATES] = "extrapolates",
-    [FLOPS] = "flops",       [MEMORY_BYTES] = "memory_bytes",
+    [EXPERTS] = "experts",
+    [GRANULARITY] = "granularity",
+    [N_ACTIVE] = "n_active",
+    [N_TOTAL] = "n_total",
+    [D_MODEL] = "d_model",
+    [TOKENS] = "tokens",
+    [LOSS] = "loss",
+    [LOSS_LOW] = "loss_low",
+    [LOSS_HIGH] = "loss_high",
+    [FEASIBLE] = "feasible",
+    [OPTIMUM] = "optimum",
+    [EXTRAPOLATES] = "extrapolates",
+    [EXTRAPOLATES_VARIABLE] = "extrapolates_variable",
+    [EXTRAPOLATES_DISTANCE] = "extrapolates_distance",
+    [FLOPS] = "flops",
+    [MEMORY_BYTES] = "memory_bytes",
 };
 
 static const double rounding = 1e-12;
@@ -76,7 +89,7 @@ void curve_table_row(struct curve_table *table, const struct curve_cell *at, dou
     struct curve *curve = &table->curve;
     size_t row = curve->n_rows++;
     double used[PLAN_LIMIT_COUNT], interval[2] = {NAN, NAN};
-    struct plan_extrapolation ignored[LAW_VARIABLE_COUNT];
+    struct plan_extrapolation outside[LAW_VARIABLE_COUNT], most;
     double active = isnan(n_active) ? plan_poly_at(&cell->active, d_model) : n_active;
     const double value[LAW_VARIABLE_COUNT] = {
         [LAW_N_ACTIVE] = active,
@@ -93,6 +106,8 @@ void curve_table_row(struct curve_table *table, const struct curve_cell *at, dou
         plan_draws_interval(&table->draws, plan_poly_at(&cell->size, d_model), tokens,
                             question->level, interval);
     }
+    most =
+        plan_extrapolates_most(outside, plan_extrapolates(question->model.range, value, outside));
     curve->value[EXPERTS][row] = cell->experts;
     curve->value[GRANULARITY][row] = cell->granularity;
     curve->value[N_ACTIVE][row] = value[LAW_N_ACTIVE];
@@ -104,7 +119,10 @@ void curve_table_row(struct curve_table *table, const struct curve_cell *at, dou
     curve->value[LOSS_HIGH][row] = interval[1];
     curve->value[FEASIBLE][row] = feasible || optimum;
     curve->value[OPTIMUM][row] = optimum;
-    curve->value[EXTRAPOLATES][row] = plan_extrapolates(question->model.range, value, ignored) > 0;
+    curve->value[EXTRAPOLATES][row] = most.variable < LAW_VARIABLE_COUNT;
+    curve->value[EXTRAPOLATES_VARIABLE][row] =
+        most.variable < LAW_VARIABLE_COUNT ? (double)most.variable : NAN;
+    curve->value[EXTRAPOLATES_DISTANCE][row] = most.distance;
     curve->value[FLOPS][row] = flops_spent(cell, d_model, value[LAW_TOKENS]);
     curve->value[MEMORY_BYTES][row] = plan_poly_at(&cell->served, d_model);
 }

@@ -226,6 +226,10 @@ void plan_evaluate(const struct plan_question *question, double experts, double 
 size_t plan_extrapolates(const struct fit_range *range, const double *value,
                          struct plan_extrapolation *ret);
 
+/* The furthest outside of count such; without any, distance 0 and variable LAW_VARIABLE_COUNT. */
+struct plan_extrapolation plan_extrapolates_most(const struct plan_extrapolation *extrapolates,
+                                                 size_t count);
+
 /* The closed form alone, for count slices with one size term, mu < 0 and nu < 0:
  *     G = (p·m/(q·n))^(1/(p+q)), N = G·(F/6)^(q/(p+q)), D = (F/6)/N,   p = −mu, q = −nu.
  * The prepared constants depend on the slice only. */

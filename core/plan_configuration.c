@@ -32,6 +32,19 @@ size_t plan_extrapolates(const struct fit_range *range, const double *value,
     return count;
 }
 
+struct plan_extrapolation plan_extrapolates_most(const struct plan_extrapolation *extrapolates,
+                                                 size_t count)
+{
+    struct plan_extrapolation most = {.variable = LAW_VARIABLE_COUNT};
+
+    if (count > 0)
+        most = extrapolates[0];
+    for (size_t i = 1; i < count; i++)
+        if (extrapolates[i].distance > most.distance)
+            most = extrapolates[i];
+    return most;
+}
+
 /* ---- One configuration ------------------------------------------------------------------------
  */
 
