@@ -12,7 +12,7 @@ static const char *const curve_members[] = {
 
 enum {
     CONTOUR_POINTS_MAX = 500, /* a side */
-    WORK_MAX = 200000000,     /* rows times draws: some seconds */
+    WORK_MAX = 200000000,     /* rows times draws: some seconds; a contour's points: 0.3 s */
 };
 
 static enum err_code draw_isoflop(const struct question_query *query,
@@ -134,19 +134,26 @@ static void check_memory_limits(struct call *call, const struct drawing *drawing
                 "times points is at most %d", CURVE_POINTS_MAX);
 }
 
-/* Bands ask every draw at every row. */
+/* Bands ask every draw at every row, or point of a contour. */
 static enum err_code check_work(struct call *call, const struct drawing *drawing)
 {
     const struct plan_question *question = &drawing->question;
     bool by_experts = drawing->kind->draw == draw_isoflop || drawing->kind->draw == draw_tokens;
-    size_t curves = by_experts ? question->n_experts : 1;
-    size_t rows = curves * (size_t)drawing->query.points;
+    bool is_grid = drawing->kind->draw == NULL;
+    size_t curves = by_experts ? question->n_experts : 1, points = (size_t)drawing->query.points;
+    size_t draws = question->model.n_draws, most;
 
-    if (drawing->kind->draw == NULL || rows * question->model.n_draws <= WORK_MAX)
+    if (draws == 0)
+        return ERR_OK;
+    most = is_grid ? (size_t)sqrt((double)(WORK_MAX / draws)) : WORK_MAX / (curves * draws);
+    if (points <= most)
         return ERR_OK;
     return err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "points", 0,
-                   "times %zu E and the %zu draws of the fit is at most %d", curves,
-                   question->model.n_draws, WORK_MAX);
+                   "is at most %zu for %s of %zu draws, or more with bands=false", most,
+                   is_grid      ? "the points of a contour"
+                   : curves > 1 ? "the curves of all E"
+                                : "a curve",
+                   draws);
 }
 
 static enum err_code draw(struct call *call, struct drawing *drawing)
@@ -192,6 +199,8 @@ enum err_code curves_read(struct call *call)
                 "is at most %d a side for a contour", CONTOUR_POINTS_MAX);
     code = question_make(call, query, &drawing.choice, &drawing.question);
     drawing.question.parts = 0;
+    if (!query->bands)
+        drawing.question.model.n_draws = 0;
     if (code == ERR_OK)
         code = answer_format(call, query->format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
     if (code == ERR_OK)

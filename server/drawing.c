@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/answer.h"
+#include "server/contour.h"
 #include "server/csv.h"
 #include "server/observed.h"
 
@@ -18,17 +19,49 @@ static bool is_flag(const char *column)
     return false;
 }
 
+/* One that holds an enum law_variable in core and its name in JSON and CSV. */
+static bool is_variable(const char *column)
+{
+    return strcmp(column, "extrapolates_variable") == 0;
+}
+
+static enum law_variable variable_of(double value)
+{
+    return isnan(value) ? LAW_VARIABLE_COUNT : (enum law_variable)value;
+}
+
+const char *drawing_variable(enum law_variable variable)
+{
+    return variable < LAW_VARIABLE_COUNT ? law_variable_name(variable) : "";
+}
+
+void drawing_write_variable(struct out *out, enum law_variable variable)
+{
+    if (variable < LAW_VARIABLE_COUNT)
+        out_constant(out, NULL, law_variable_name(variable));
+    else
+        out_null(out, NULL);
+}
+
 static void write_columns(struct out *out, const struct curve *curve)
 {
     out_object_begin(out, "columns");
     for (size_t k = 0; k < curve->n_columns; k++) {
-        if (!is_flag(curve->column[k])) {
-            out_numbers(out, curve->column[k], curve->value[k], curve->n_rows);
+        const char *name = curve->column[k];
+        const double *value = curve->value[k];
+        bool flags = is_flag(name);
+
+        if (!flags && !is_variable(name)) {
+            out_numbers(out, name, value, curve->n_rows);
             continue;
         }
-        out_array_begin(out, curve->column[k]);
-        for (size_t i = 0; i < curve->n_rows; i++)
-            out_bool(out, NULL, curve->value[k][i] != 0);
+        out_array_begin(out, name);
+        for (size_t i = 0; i < curve->n_rows; i++) {
+            if (flags)
+                out_bool(out, NULL, value[i] != 0);
+            else
+                drawing_write_variable(out, variable_of(value[i]));
+        }
         out_array_end(out);
     }
     out_object_end(out);
@@ -48,6 +81,8 @@ static enum err_code reply_table_csv(struct call *call, const struct curve *curv
 
             if (is_flag(curve->column[k]))
                 csv_write_text(&out, k == 0, value != 0 ? "true" : "false");
+            else if (is_variable(curve->column[k]))
+                csv_write_text(&out, k == 0, drawing_variable(variable_of(value)));
             else
                 csv_write_number(&out, k == 0, value);
         }
@@ -107,38 +142,6 @@ static void write_lines(struct out *out, const struct drawing *drawing)
     out_array_end(out);
 }
 
-static void write_grid(struct out *out, const struct curve_contour *contour)
-{
-    out_object_begin(out, "columns");
-    out_numbers(out, "n_active", contour->n_active, contour->n_sizes);
-    out_numbers(out, "tokens", contour->tokens, contour->n_tokens);
-    out_array_begin(out, "loss");
-    for (size_t i = 0; i < contour->n_sizes; i++)
-        out_numbers(out, NULL, contour->loss + i * contour->n_tokens, contour->n_tokens);
-    out_array_end(out);
-    out_numbers(out, "tokens_by_compute", contour->tokens_by_compute, contour->n_sizes);
-    out_object_end(out);
-}
-
-static enum err_code reply_grid_csv(struct call *call, const struct curve_contour *contour)
-{
-    struct out out;
-
-    out_init(&out, &call->arena);
-    csv_write_text(&out, true, "n_active");
-    csv_write_text(&out, false, "tokens");
-    csv_write_text(&out, false, "loss");
-    csv_write_end(&out);
-    for (size_t i = 0; i < contour->n_sizes; i++)
-        for (size_t j = 0; j < contour->n_tokens; j++) {
-            csv_write_number(&out, true, contour->n_active[i]);
-            csv_write_number(&out, false, contour->tokens[j]);
-            csv_write_number(&out, false, contour->loss[i * contour->n_tokens + j]);
-            csv_write_end(&out);
-        }
-    return answer_text(call, 200, &out, answer_media_type(ANSWER_CSV));
-}
-
 enum err_code drawing_reply(struct call *call, const struct drawing *drawing, struct out *out)
 {
     enum err_code code = ERR_OK;
@@ -150,7 +153,7 @@ enum err_code drawing_reply(struct call *call, const struct drawing *drawing, st
     question_write(out, &drawing->query, &drawing->question);
     out_integer(out, "rows", (int64_t)(is_grid ? drawing->contour.n_sizes : drawing->curve.n_rows));
     if (is_grid)
-        write_grid(out, &drawing->contour);
+        code = contour_write(call, drawing, out);
     else
         write_columns(out, &drawing->curve);
     out_array_begin(out, "warnings");
@@ -158,7 +161,7 @@ enum err_code drawing_reply(struct call *call, const struct drawing *drawing, st
     out_array_end(out);
     model_write_origin(out, &drawing->choice);
     write_lines(out, drawing);
-    if (out_wants(out, "runs"))
+    if (code == ERR_OK && out_wants(out, "runs"))
         code = observed_write(call, &drawing->choice, out);
     out_object_end(out);
     return code == ERR_OK ? answer_out(call, 200, out) : code;
@@ -166,6 +169,6 @@ enum err_code drawing_reply(struct call *call, const struct drawing *drawing, st
 
 enum err_code drawing_reply_csv(struct call *call, const struct drawing *drawing)
 {
-    return drawing->kind->draw == NULL ? reply_grid_csv(call, &drawing->contour)
+    return drawing->kind->draw == NULL ? contour_reply_csv(call, drawing)
                                        : reply_table_csv(call, &drawing->curve);
 }

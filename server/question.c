@@ -21,6 +21,7 @@ struct question_query question_default(void)
 {
     return (struct question_query){
         .points = 60,
+        .bands = true,
         .n_active_min = NAN,
         .n_active_max = NAN,
         .tokens_min = NAN,

@@ -15,6 +15,7 @@
 struct question_query {
     /* Curves only. */
     int64_t points;
+    bool bands;
     /* The ends of ranges, NAN when not given. */
     double n_active_min, n_active_max, tokens_min, tokens_max, compute_min, compute_max;
     struct field_numbers memory_limits; /* bytes; count 0 when not given */

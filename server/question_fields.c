@@ -29,8 +29,14 @@ const struct field question_fields[] = {
      .max = CURVE_POINTS_MAX,
      .fallback = "60",
      .help =
-         "Rows per curve; of a contour, of each side: at most 500. Rows of all curves times the "
-         "fit's draws: at most 200000000."},
+         "Rows per curve; of a contour, of each side: at most 500. Rows of all curves, or points "
+         "of the contour, times the fit's draws: at most 200000000, unless bands=false."},
+    {.name = "bands",
+     .kind = FIELD_BOOL,
+     .offset = AT(bands),
+     .fallback = "true",
+     .help = "Whether loss_low and loss_high are taken from the fit's draws: the interval of each "
+             "point. Without, they are null; large contours are then much faster."},
     {.name = "n_active_min",
      .kind = FIELD_COUNT,
      .offset = AT(n_active_min),

@@ -33,7 +33,7 @@ enum {
     PREDICT_FIELDS = 10,
     PREDICT_BODY_FIELDS = 5,
     /* question_fields: rows of curves, then of both, then of plans. */
-    QUESTION_CURVE_ONLY = 9,
+    QUESTION_CURVE_ONLY = 10,
     QUESTION_SHARED = 29,
     QUESTION_PLAN_ONLY = 11,
     /* What the target of a suggestion takes: from behind model and fields to target_loss. */

@@ -175,10 +175,17 @@ function seriesOf(rows, plan, axis) {
   });
 }
 
+/* Which variable lies furthest outside the fitted ranges, and how far. */
+function outsideWords(row) {
+  const far = row.extrapolates_distance;
+  return text.named(row.extrapolates_variable) +
+    (Number.isFinite(far) ? ` by ${Number(far.toPrecision(2))} of its range` : '');
+}
+
 function pointWords(row) {
   return `E = ${text.number(row.experts)}: loss ${text.loss(row.loss)} at ${text.count(row.n_active)} active of ` +
     `${text.count(row.n_total)} parameters, ${text.count(row.tokens)} tokens` +
-    (row.feasible ? '' : '; breaks a limit') + (row.extrapolates ? '; extrapolates' : '');
+    (row.feasible ? '' : '; breaks a limit') + (row.extrapolates ? `; extrapolates ${outsideWords(row)}` : '');
 }
 
 function drawPlot() {
@@ -204,7 +211,7 @@ function fillPlotTable() {
     table('Loss along each curve', ['E', 'G', 'Active', 'Total', 'Tokens', 'Loss', 'Within limits', 'Extrapolates'],
       shown.rows.map((row) => [text.number(row.experts), text.number(row.granularity), text.count(row.n_active),
         text.count(row.n_total), text.count(row.tokens), text.loss(row.loss), row.feasible ? 'yes' : 'no',
-        row.extrapolates ? 'yes' : 'no'])));
+        row.extrapolates ? outsideWords(row) : 'no'])));
 }
 
 async function ask() {

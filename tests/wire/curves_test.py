@@ -86,6 +86,44 @@ def bands_are_the_intervals_of_the_fit():
         assert math.isclose(high, row['loss_high'], rel_tol=1e-9), kind
 
 
+def furthest(row):
+    """What predict says of a row: the variable furthest outside and its distance, infinite where
+    the fit saw one value; the first of equals."""
+    query = {'fit': row['fit'], **{name: repr(row[name]) for name in
+                                   ('n_active', 'tokens', 'n_total', 'experts', 'granularity')}}
+    found = [(math.inf if one['distance'] is None else one['distance'], one['variable'])
+             for one in daemon.get('/v1/predict', query).json['extrapolates']]
+    return max(found, key=lambda one: one[0]) if found else (0, None)
+
+
+def shown_distance(value):
+    return math.inf if value in (None, '') else float(value)
+
+
+@tap.test
+def each_row_says_what_extrapolates_and_how_far():
+    seen = set()
+    for fit, compute in ((FIT['id'], 1e22), ('joint-2025', 1e20), ('fine-grained-e64-2024', 1e22)):
+        for kind in KINDS:
+            query = {'fit': fit, 'compute': compute, 'points': 7}
+            drawn = curve(kind, **query)
+            table = csv.DictReader(io.StringIO(
+                daemon.get(f'/v1/curves/{kind}', {**query, 'format': 'csv'}).body.decode()))
+            for row, cells in zip(rows(drawn), table):
+                if row['tokens'] is None:
+                    continue
+                distance, variable = furthest({**row, 'fit': fit})
+                assert row['extrapolates'] == (variable is not None), row
+                assert row['extrapolates_variable'] == variable, (row, distance)
+                assert math.isclose(shown_distance(row['extrapolates_distance']), distance,
+                                    rel_tol=1e-9), row
+                assert cells['extrapolates_variable'] == (variable or '')
+                assert shown_distance(cells['extrapolates_distance']) == \
+                    shown_distance(row['extrapolates_distance'])
+                seen.add(variable)
+    assert {None, 'tokens', 'n_active'} <= seen, seen
+
+
 @tap.test
 def the_runs_of_the_fit_stand_beside():
     runs = curve('isoflop', fit=FIT['id'], **LIMITS, fields='runs')['runs']
@@ -179,6 +217,65 @@ def a_contour_takes_ranges_and_the_best_cell():
 
 
 @tap.test
+def points_of_a_contour_have_bands_and_say_where_they_extrapolate():
+    """Against predict, point by point, in JSON and CSV; E = 4 was not in the sample."""
+    seen = set()
+    for query in ({'experts': 64, 'level': 0.8}, {'experts': 4}, {}):
+        query = {'fit': FIT['id'], 'compute': 1e21, 'points': 9, **query}
+        drawn = curve('contour', **query)
+        columns, cell = drawn['columns'], drawn['lines'][0]
+        text = daemon.get('/v1/curves/contour', {**query, 'format': 'csv'}).body.decode()
+        table = list(csv.DictReader(io.StringIO(text)))
+        items = [{'n_active': n_active, 'n_total': n_total, 'tokens': tokens,
+                  'experts': cell['experts'], 'granularity': cell['granularity']}
+                 for n_active, n_total in zip(columns['n_active'], columns['n_total'])
+                 for tokens in columns['tokens']]
+        asked = daemon.post('/v1/predict', {'fit': FIT['id'], 'items': items,
+                                            'level': query.get('level', 0.9)}).json['items']
+        assert len(table) == len(asked) == 81
+        for at, (want, row) in enumerate(zip(asked, table)):
+            i, j = divmod(at, 9)
+            for k, name in enumerate(('loss_low', 'loss_high')):
+                assert math.isclose(columns[name][i][j], want['interval'][k], rel_tol=1e-9), (at, want)
+                assert float(row[name]) == columns[name][i][j]
+            assert math.isclose(columns['loss'][i][j], want['loss'], rel_tol=1e-9)
+            distance, variable = furthest({**items[at], 'fit': FIT['id']}) if at % 4 == 0 else \
+                max([(math.inf if one['distance'] is None else one['distance'], one['variable'])
+                     for one in want['extrapolates']], key=lambda one: one[0], default=(0, None))
+            by_size, by_tokens = (shown_distance(columns[f'{axis}_extrapolates_distance'][k])
+                                  for axis, k in (('n_active', i), ('tokens', j)))
+            assert math.isclose(max(by_size, by_tokens), distance, rel_tol=1e-9), (at, want)
+            assert row['extrapolates'] == str(variable is not None).lower()
+            assert row['extrapolates_variable'] == (variable or ''), (at, want, row)
+            assert math.isclose(shown_distance(row['extrapolates_distance']), distance, rel_tol=1e-9)
+            if by_size >= by_tokens:
+                assert columns['n_active_extrapolates_variable'][i] == variable
+            seen.add(variable)
+    assert {'n_active', 'tokens', 'experts'} <= seen, seen
+
+
+@tap.test
+def bands_are_null_where_there_are_no_draws_or_none_are_asked_for():
+    bare = curve('contour', fit='joint-2025', compute=1e21, points=4)
+    assert bare['columns']['loss_low'] is None and bare['columns']['loss_high'] is None
+    assert 'no_interval' in {warning['code'] for warning in bare['warnings']}
+    text = daemon.get('/v1/curves/contour', {'fit': 'joint-2025', 'compute': 1e21, 'points': 4,
+                                             'format': 'csv'}).body.decode()
+    assert all(row['loss_low'] == row['loss_high'] == '' for row in csv.DictReader(io.StringIO(text)))
+    for kind in (*KINDS, 'contour'):
+        query = {'fit': FIT['id'], 'study': 'marin-moe', **LIMITS}
+        full, none = curve(kind, **query), curve(kind, **query, bands='false')
+        assert full['columns']['loss_low'] is not None
+        low = none['columns'].pop('loss_low')
+        assert low is None or all(value is None for value in low), kind
+        assert none['columns'].pop('loss_high') == low
+        for name, column in none['columns'].items():
+            assert full['columns'][name] == column, (kind, name)
+    answer = daemon.get('/v1/curves/contour', {'compute': 1e21, 'bands': 'some'})
+    assert [e['parameter'] for e in answer.json['errors']] == ['bands'], answer
+
+
+@tap.test
 def contours_refuse_what_is_too_much_or_too_little():
     for query, parameters in (({'points': 501, 'compute': 1e21}, ['points']),
                               ({'compute': 1e21, 'tokens_min': 1e9}, ['tokens_max']),
@@ -198,10 +295,15 @@ def bands_are_not_asked_of_too_many_draws():
     assert fit.status == 201, fit
     query = {'fit': fit.json['id'], 'compute': 1e22, 'experts': ','.join(map(str, range(1, 65))),
              'fields': 'rows'}
-    for kind, points in (('isoflop', 313), ('tokens', 2000)):
+    for kind, points in (('isoflop', 313), ('tokens', 2000), ('contour', 142)):
         answer = daemon.get(f'/v1/curves/{kind}', {**query, 'points': points})
         assert answer.status == 400, answer
         assert [e['parameter'] for e in answer.json['errors']] == ['points'], answer
+        most = int(answer.json['errors'][0]['detail'].split()[3])
+        for value, status in ((most, 200), (most + 1, 400)):
+            assert daemon.get(f'/v1/curves/{kind}', {**query, 'points': value}).status == status
+        free = daemon.get(f'/v1/curves/{kind}', {**query, 'points': points, 'bands': 'false'})
+        assert free.json['rows'] >= points, free
     assert daemon.get('/v1/curves/isoflop', {**query, 'points': 3}).json['rows'] == 64 * 4
     assert daemon.get('/v1/curves/frontier', {**query, 'points': 200}).json['rows'] == 200
 
