@@ -130,30 +130,28 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
         model_write_warning(out, "no_interval", model_no_interval(choice->preset));
 }
 
+enum { EXTRAPOLATION_ROWS = 5 };
 #define EXTRAPOLATION(variable)                                                                    \
     {                                                                                              \
-        OUT_MEMBER_BEHIND("\"variable\":\"" variable "\",", "value", struct plan_extrapolation,    \
+        OUT_MEMBER_BEHIND(",{\"variable\":\"" variable "\",\"value\":", struct plan_extrapolation, \
                           value),                                                                  \
             OUT_MEMBER(struct plan_extrapolation, min),                                            \
             OUT_MEMBER(struct plan_extrapolation, max),                                            \
-            OUT_MEMBER(struct plan_extrapolation, distance),                                       \
+            OUT_MEMBER(struct plan_extrapolation, distance), OUT_MEMBERS_END,                      \
     }
 
 void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,
                               size_t count)
 {
-    static const struct out_member members[LAW_VARIABLE_COUNT][4] = {
+    static const struct out_member members[LAW_VARIABLE_COUNT][EXTRAPOLATION_ROWS] = {
         [LAW_N_ACTIVE] = EXTRAPOLATION("n_active"),       [LAW_N_TOTAL] = EXTRAPOLATION("n_total"),
         [LAW_TOKENS] = EXTRAPOLATION("tokens"),           [LAW_EXPERTS] = EXTRAPOLATION("experts"),
         [LAW_GRANULARITY] = EXTRAPOLATION("granularity"),
     };
 
     out_array_begin(out, "extrapolates");
-    for (size_t i = 0; i < count; i++) {
-        out_object_begin(out, NULL);
-        out_members(out, members[extrapolates[i].variable], 4, &extrapolates[i]);
-        out_object_end(out);
-    }
+    for (size_t i = 0; i < count; i++)
+        out_members(out, members[extrapolates[i].variable], EXTRAPOLATION_ROWS, &extrapolates[i]);
     out_array_end(out);
 }
 

@@ -10,15 +10,11 @@
 enum {
     POSITIONAL_POINT_MIN = -5, /* 0.000001 is the smallest written without an exponent */
     EIGHT = 8,
-    SIXTEEN = 2 * EIGHT,
+    SEVENTEEN = 2 * EIGHT + 1,
 };
 
 /* 10^8: digits are made eight at a time. */
 #define EIGHT_DIGITS UINT64_C(100000000)
-
-/* The first value written with an exponent: readers take digits alone for an exact integer, and
- * from here on the shortest digits are not the double's own. */
-static const double exponent_from = 0x1p53;
 
 /* floor(log10(2^q)) and floor(log10(3/4·2^q)) over every exponent of a double; number_test checks
  * both through the numbers at their edges. */
@@ -86,100 +82,122 @@ static struct decimal shortest(uint64_t significand, int q)
 }
 
 /* The eight decimal digits of value < 10^8, a byte each, the first in the lowest: halved three
- * times, the halves at once. */
+ * times, the halves at once. x + ((y − base·x) << n) is (y << n) − x·((base << n) − 1). */
 static inline uint64_t eight_digits(uint64_t value)
 {
-    uint64_t fours = value / 10000 + (value % 10000 << 32);
+    uint64_t fours = (value << 32) - value / 10000 * ((UINT64_C(10000) << 32) - 1);
     uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x0000007F0000007F);
-    uint64_t twos = hundreds + ((fours - 100 * hundreds) << 16);
+    uint64_t twos = (fours << 16) - hundreds * ((100 << 16) - 1);
     uint64_t tens = (twos * 103 >> 10) & UINT64_C(0x000F000F000F000F);
-    return tens + ((twos - 10 * tens) << 8);
+    return (twos << 8) - tens * ((10 << 8) - 1);
 }
 
-/* Eight such digits as text. */
-static void put_eight(uint64_t digits, char *ret_text)
+/* Such digits from the first-th on as text: EIGHT − first of them, and as many bytes more. */
+static inline void put_eight(uint64_t digits, size_t first, char *ret_text)
 {
-    digits = htole64(digits + UINT64_C(0x3030303030303030));
+    digits = htole64((digits + UINT64_C(0x3030303030303030)) >> 8 * first);
     memcpy(ret_text, &digits, sizeof digits);
 }
 
+static size_t write_many_digits(uint64_t value, char *ret_text);
+
 /* Puts up to EIGHT − 1 bytes behind the last digit too. */
-static size_t write_digits(uint64_t value, char *ret_text)
+static inline size_t write_digits(uint64_t value, char *ret_text)
 {
     if (value < 10) {
         ret_text[0] = (char)('0' + value);
         return 1;
     }
-    if (value >= EIGHT_DIGITS) {
-        size_t length = write_digits(value / EIGHT_DIGITS, ret_text);
-        put_eight(eight_digits(value % EIGHT_DIGITS), ret_text + length);
-        return length + EIGHT;
-    }
-    char text[2 * EIGHT] = "";
+    if (value >= EIGHT_DIGITS)
+        return write_many_digits(value, ret_text);
     uint64_t digits = eight_digits(value);
     size_t zeros = (size_t)__builtin_ctzll(digits) / 8;
-    put_eight(digits, text);
-    memcpy(ret_text, text + zeros, EIGHT);
+    put_eight(digits, zeros, ret_text);
     return EIGHT - zeros;
 }
 
-/* A decimal's digits as text, without the zeros at its end. */
-struct digits {
-    char text[2 * SIXTEEN];
-    size_t count;
-    int point; /* value = 0.text·10^point */
-};
-
-static void spread(struct decimal decimal, struct digits *ret)
+/* Apart, so that short numbers, which are most, do not pay for its registers. */
+__attribute__((noinline)) static size_t write_many_digits(uint64_t value, char *ret_text)
 {
-    ret->point = 1 + SIXTEEN + decimal.exponent;
-    /* A double has 16 or 17 digits before zeros are dropped, but for those near 0. */
-    for (; decimal.digits < EIGHT_DIGITS * EIGHT_DIGITS; decimal.digits *= 10)
-        ret->point--;
-    uint64_t rest = decimal.digits % (EIGHT_DIGITS * EIGHT_DIGITS);
-    uint64_t high = eight_digits(rest / EIGHT_DIGITS), low = eight_digits(rest % EIGHT_DIGITS);
-    ret->text[0] = (char)('0' + decimal.digits / (EIGHT_DIGITS * EIGHT_DIGITS));
-    put_eight(high, ret->text + 1);
-    put_eight(low, ret->text + 1 + EIGHT);
-    if (low != 0)
-        ret->count = 1 + SIXTEEN - (size_t)__builtin_clzll(low) / 8;
-    else
-        ret->count = high != 0 ? 1 + EIGHT - (size_t)__builtin_clzll(high) / 8 : 1;
+    size_t length = write_digits(value / EIGHT_DIGITS, ret_text);
+    put_eight(eight_digits(value % EIGHT_DIGITS), 0, ret_text + length);
+    return length + EIGHT;
 }
 
-/* With the point where it belongs. Copies of a fixed size are a move or two. */
+/* The digits of a decimal, seventeen with zeros at their end. */
+struct digits {
+    uint64_t first, second; /* eight each */
+    char last;              /* as text */
+    size_t count;           /* without the zeros */
+    int point;              /* value = 0.digits·10^point */
+};
+
+static struct digits spread(struct decimal decimal)
+{
+    struct digits digits = {.point = SEVENTEEN + decimal.exponent};
+    /* A double has 16 or 17 digits before zeros are dropped, but for those near 0. */
+    for (; decimal.digits < EIGHT_DIGITS * EIGHT_DIGITS; decimal.digits *= 10)
+        digits.point--;
+    uint64_t tens = decimal.digits / 10, last = decimal.digits % 10;
+    digits.first = eight_digits(tens / EIGHT_DIGITS);
+    digits.second = eight_digits(tens % EIGHT_DIGITS);
+    digits.last = (char)('0' + last);
+    if (last != 0)
+        digits.count = SEVENTEEN;
+    else if (digits.second != 0)
+        digits.count = 2 * EIGHT - (size_t)__builtin_clzll(digits.second) / 8;
+    else
+        digits.count = EIGHT - (size_t)__builtin_clzll(digits.first) / 8;
+    return digits;
+}
+
+static void put_digits(const struct digits *digits, char *ret_text)
+{
+    put_eight(digits->first, 0, ret_text);
+    put_eight(digits->second, 0, ret_text + EIGHT);
+    ret_text[2 * EIGHT] = digits->last;
+}
+
+/* With the point behind `whole` of the digits, at least one and fewer than there are. What stands
+ * behind it is written once more a byte further: nothing is read that was just written. */
+static size_t put_parted(const struct digits *digits, size_t whole, char *ret_text)
+{
+    put_digits(digits, ret_text);
+    if (whole < EIGHT) {
+        put_eight(digits->first, whole, ret_text + whole + 1);
+        put_eight(digits->second, 0, ret_text + 1 + EIGHT);
+    } else if (whole < 2 * EIGHT) {
+        put_eight(digits->second, whole - EIGHT, ret_text + whole + 1);
+    }
+    ret_text[1 + 2 * EIGHT] = digits->last;
+    ret_text[whole] = '.';
+    return digits->count + 1;
+}
+
+/* With the point where it belongs. */
 static size_t write_positional(const struct digits *digits, char *ret_text)
 {
     if (digits->point <= 0) {
         size_t zeros = (size_t)-digits->point;
         memcpy(ret_text, "0.000000", EIGHT);
-        memcpy(ret_text + 2 + zeros, digits->text, 1 + SIXTEEN);
+        put_digits(digits, ret_text + 2 + zeros);
         return 2 + zeros + digits->count;
     }
-    size_t whole = (size_t)digits->point;
-    assert(whole < digits->count); /* integers are written elsewhere */
-    memcpy(ret_text, digits->text, SIXTEEN);
-    ret_text[whole] = '.';
-    memcpy(ret_text + whole + 1, digits->text + whole, SIXTEEN);
-    return digits->count + 1;
+    assert((size_t)digits->point < digits->count); /* integers are written elsewhere */
+    return put_parted(digits, (size_t)digits->point, ret_text);
 }
 
 static size_t write_exponent(const struct digits *digits, char *ret_text)
 {
-    size_t n = 0;
-    ret_text[n++] = digits->text[0];
-    if (digits->count > 1) {
-        ret_text[n++] = '.';
-        memcpy(ret_text + n, digits->text + 1, SIXTEEN);
-        n += digits->count - 1;
-    }
+    size_t n = put_parted(digits, 1, ret_text);
+    if (digits->count == 1)
+        n = 1; /* without a point */
     ret_text[n++] = 'e';
     return n + number_write_integer(digits->point - 1, ret_text + n);
 }
 
-/* Positive numbers that are not whole, or too large to be written without an exponent. Apart from
- * number_write so that whole numbers, every second one, do not pay for its registers. */
-__attribute__((noinline)) static size_t write_shortest(double value, char *ret_text)
+/* Positive numbers that number_is_whole does not hold for. */
+static size_t write_shortest(double value, char *ret_text)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -189,14 +207,13 @@ __attribute__((noinline)) static size_t write_shortest(double value, char *ret_t
         significand |= UINT64_C(1) << NUMBER_SIGNIFICAND_BITS;
     else
         field = 1;
-    struct digits digits = {.count = 0};
-    spread(shortest(significand, field - NUMBER_EXPONENT_BIAS), &digits);
-    if (value < exponent_from && digits.point >= POSITIONAL_POINT_MIN)
+    struct digits digits = spread(shortest(significand, field - NUMBER_EXPONENT_BIAS));
+    if (value < NUMBER_WHOLE_BELOW && digits.point >= POSITIONAL_POINT_MIN)
         return write_positional(&digits, ret_text);
     return write_exponent(&digits, ret_text);
 }
 
-size_t number_write(double value, char *ret_text)
+size_t number_write_fraction(double value, char *ret_text)
 {
     assert(isfinite(value));
     size_t n = 0;
@@ -204,12 +221,7 @@ size_t number_write(double value, char *ret_text)
         ret_text[n++] = '-';
         value = -value;
     }
-    if (value < exponent_from) {
-        uint64_t integer = (uint64_t)value;
-        if ((double)integer == value)
-            return n + write_digits(integer, ret_text + n);
-    }
-    return n + write_shortest(value, ret_text + n);
+    return n + (value == 0 ? write_digits(0, ret_text + n) : write_shortest(value, ret_text + n));
 }
 
 size_t number_write_integer(int64_t value, char *ret_text)

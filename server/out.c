@@ -22,7 +22,13 @@ static const char escapes[256] = {
 
 void out_init(struct out *out, struct arena *arena)
 {
-    *out = (struct out){.arena = arena};
+    out->arena = arena;
+    out->text = NULL;
+    out->room = 0;
+    out->failed = false;
+    out->initials = 0;
+    out->n_select = 0; /* what is selected need not be cleared */
+    out_clear(out);
 }
 
 void out_clear(struct out *out)
@@ -34,10 +40,17 @@ void out_clear(struct out *out)
     memset(out->seen, 0, sizeof out->seen);
 }
 
+/* A bit for each letter. */
+static uint32_t initial(const char *name)
+{
+    return UINT32_C(1) << (*name & 31);
+}
+
 void out_select(struct out *out, const char *names)
 {
     for (const char *at = names; *at != '\0' && out->n_select < OUT_SELECT_MAX;) {
         size_t length = strcspn(at, ",");
+        out->initials |= initial(at);
         out->select[out->n_select] = at;
         out->select_length[out->n_select++] = length;
         at += length + (at[length] == ',');
@@ -46,9 +59,10 @@ void out_select(struct out *out, const char *names)
 
 bool out_wants(const struct out *out, const char *member)
 {
+    if ((out->initials & initial(member)) == 0 && out->n_select > 0)
+        return false;
     for (size_t i = 0; i < out->n_select; i++)
-        if (out->select[i][0] == member[0] &&
-            strncmp(out->select[i], member, out->select_length[i]) == 0 &&
+        if (strncmp(out->select[i], member, out->select_length[i]) == 0 &&
             member[out->select_length[i]] == '\0')
             return true;
     return out->n_select == 0;
@@ -223,30 +237,41 @@ static void put_literal(struct out *out, const char *name, const char *literal, 
     out->length += length;
 }
 
-/* Writes a finite value where there is room for NUMBER_BYTES; returns its end. */
-static char *put_number(struct out *out, double value, char *at)
+/* Writes a value where there is room for NUMBER_BYTES; returns its end. */
+static inline char *put_number(struct out *out, double value, char *at)
 {
     enum { LONGEST = 24 }; /* -2.2250738585072014e-308 */
+    int64_t whole;
+    if (number_is_whole(value, &whole))
+        return at + number_write_integer(whole, at);
+    if (!isfinite(value)) {
+        memcpy(at, "null", 4);
+        return at + 4;
+    }
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     struct out_seen *seen = &out->seen[bits * UINT64_C(0x9E3779B97F4A7C15) >> 58];
-    if (seen->bits == bits && bits != 0) {
+    if (seen->bits == bits) {
         char text[LONGEST]; /* the two may overlap */
         memcpy(text, out->text + seen->at, LONGEST);
         memcpy(at, text, LONGEST);
         return at + seen->length;
     }
-    size_t length = number_write(value, at), from = (size_t)(at - out->text);
+    size_t length = number_write_fraction(value, at), from = (size_t)(at - out->text);
     if (from <= UINT32_MAX)
         *seen = (struct out_seen){bits, (uint32_t)from, (uint32_t)length};
     return at + length;
 }
 
+static char *put_bool(bool value, char *at)
+{
+    memcpy(at, value ? "true " : "false", sizeof "false" - 1);
+    return at + (value ? 4 : 5);
+}
+
 void out_number(struct out *out, const char *name, double value)
 {
-    if (!isfinite(value))
-        put_literal(out, name, "null", 4);
-    else if (put_name(out, name, NUMBER_BYTES))
+    if (put_name(out, name, NUMBER_BYTES))
         out->length = (size_t)(put_number(out, value, out->text + out->length) - out->text);
 }
 
@@ -302,24 +327,21 @@ void out_numbers(struct out *out, const char *name, const double *values, size_t
 
 void out_members(struct out *out, const struct out_member *table, size_t count, const void *values)
 {
-    if (out->skipped > 0 || !reserve(out, count * (1 + OUT_KEY_BYTES + NUMBER_BYTES)))
+    if (out->skipped > 0 || !reserve(out, count * (OUT_KEY_BYTES + NUMBER_BYTES)))
         return;
     assert(out->depth > 1);
     char *at = out->text + out->length;
-    for (size_t i = 0; i < count; i++) {
-        double value = *(const double *)(const void *)((const char *)values + table[i].offset);
-        if (out->comma[out->depth])
-            *at++ = ',';
-        out->comma[out->depth] = true;
-        /* All of the key's room: a copy of fixed size is two instructions. */
-        memcpy(at, table[i].key, OUT_KEY_BYTES);
-        at += table[i].length;
-        if (isfinite(value)) {
-            at = put_number(out, value, at);
-        } else {
-            memcpy(at, "null", 4);
-            at += 4;
-        }
+    size_t first = out->comma[out->depth] ? 0 : 1;
+    out->comma[out->depth] = out->comma[out->depth] || count > 0;
+    for (size_t i = 0; i < count; i++, first = 0) {
+        const void *value = (const char *)values + table[i].offset;
+        /* All of the key's room: a copy of fixed size is a few instructions. */
+        memcpy(at, table[i].key + first, OUT_KEY_BYTES - 1);
+        at += table[i].length - first;
+        if (table[i].kind == OUT_DOUBLE)
+            at = put_number(out, *(const double *)value, at);
+        else if (table[i].kind == OUT_BOOL)
+            at = put_bool(*(const bool *)value, at);
     }
     out->length = (size_t)(at - out->text);
 }

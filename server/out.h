@@ -35,7 +35,8 @@ struct out {
     int skipped; /* objects and arrays open inside an unwanted member, itself included */
     bool comma[OUT_DEPTH_MAX + 1];
     struct out_seen seen[OUT_SEEN];
-    size_t n_select; /* 0: everything */
+    size_t n_select;   /* 0: everything */
+    uint32_t initials; /* of the selected names, bit by letter: rules most others out */
     const char *select[OUT_SELECT_MAX];
     size_t select_length[OUT_SELECT_MAX];
 };
@@ -66,21 +67,32 @@ void out_text_length(struct out *out, const char *name, const char *value, size_
 void out_constant(struct out *out, const char *name, const char *value);
 void out_numbers(struct out *out, const char *name, const double *values, size_t count);
 
-/* One double of a struct, and its name as it stands in the text. */
+/* A member of a struct, and what stands before it in the text. */
+enum out_kind { OUT_DOUBLE, OUT_BOOL, OUT_NOTHING };
 struct out_member {
-    char key[OUT_KEY_BYTES]; /* `"name":`, and what stands before it */
-    size_t length;           /* of key */
-    size_t offset;
+    char key[OUT_KEY_BYTES]; /* `,"name":` */
+    uint32_t length;         /* of key */
+    uint32_t offset;
+    enum out_kind kind;
 };
-#define OUT_MEMBER_BEHIND(text, name, type, member)                                                \
+#define OUT_MEMBER_OF(of_kind, text, type, member)                                                 \
     {                                                                                              \
-        text "\"" name "\":", sizeof(text "\"" name "\":") - 1, offsetof(type, member)             \
+        .key = text, .length = sizeof(text) - 1, .offset = offsetof(type, member), .kind = of_kind \
     }
-#define OUT_MEMBER_AS(name, type, member) OUT_MEMBER_BEHIND("", name, type, member)
+/* text: any, such as an object's end before the comma, or its name and beginning behind it. */
+#define OUT_MEMBER_BEHIND(text, type, member) OUT_MEMBER_OF(OUT_DOUBLE, text, type, member)
+#define OUT_MEMBER_AS(name, type, member) OUT_MEMBER_BEHIND(",\"" name "\":", type, member)
 #define OUT_MEMBER(type, member) OUT_MEMBER_AS(#member, type, member)
+#define OUT_MEMBER_BOOL(type, member) OUT_MEMBER_OF(OUT_BOOL, ",\"" #member "\":", type, member)
+/* The end of an object that a text began. */
+#define OUT_MEMBERS_END                                                                            \
+    {                                                                                              \
+        .key = "}", .length = 1, .kind = OUT_NOTHING                                               \
+    }
 
-/* Several doubles of one struct as members, as out_number would write each. Below the top level
- * only: no selection. */
+/* Several of one struct as members, as out_number and out_bool would write each. The first begins
+ * with a comma, which is left out where nothing stands before. Below the top level only: no
+ * selection. */
 void out_members(struct out *out, const struct out_member *table, size_t count, const void *values);
 
 /* Members that stand in the text already, from out->length before the first of an object was

@@ -8,8 +8,8 @@
 #define BYTES_PER_GB 1e9
 #define TOKENS_PER_TRILLION 1e12
 
-static const struct out_member architecture_sizes[] = {
-    OUT_MEMBER(struct architecture, layers),
+static const struct out_member architecture_members[] = {
+    OUT_MEMBER_BEHIND(",\"architecture\":{\"layers\":", struct architecture, layers),
     OUT_MEMBER(struct architecture, d_model),
     OUT_MEMBER(struct architecture, heads),
     OUT_MEMBER(struct architecture, kv_heads),
@@ -20,16 +20,18 @@ static const struct out_member architecture_sizes[] = {
     OUT_MEMBER(struct architecture, shared_experts),
     OUT_MEMBER(struct architecture, moe_layer_freq),
     OUT_MEMBER(struct architecture, vocabulary),
-};
-
-static const struct out_member architecture_counts[] = {
+    OUT_MEMBER_BOOL(struct architecture, tied_embeddings),
     OUT_MEMBER(struct architecture, n_active),
     OUT_MEMBER(struct architecture, n_total),
     OUT_MEMBER(struct architecture, tokens),
     OUT_MEMBER(struct architecture, loss),
+    OUT_MEMBERS_END,
 };
 
-static const struct out_member configuration_sizes[] = {
+enum { MEMBERS_BEFORE_INTERVAL = 8 };
+
+/* Up to what binds. */
+static const struct out_member configuration_members[] = {
     OUT_MEMBER(struct plan_configuration, experts),
     OUT_MEMBER(struct plan_configuration, granularity),
     OUT_MEMBER(struct plan_configuration, n_active),
@@ -38,52 +40,39 @@ static const struct out_member configuration_sizes[] = {
     OUT_MEMBER(struct plan_configuration, tokens),
     OUT_MEMBER(struct plan_configuration, tokens_per_active_param),
     OUT_MEMBER(struct plan_configuration, loss),
-};
-
-static const struct out_member configuration_flops[] = {
+    OUT_MEMBER(struct plan_configuration, loss_interval), /* null, where it is no interval */
     OUT_MEMBER(struct plan_configuration, train_flops),
     OUT_MEMBER(struct plan_configuration, inference_flops),
-};
-
-static const struct out_member configuration_memory[] = {
-    OUT_MEMBER_AS("weights", struct plan_configuration, memory_weights_bytes),
+    OUT_MEMBER_BEHIND(",\"memory_bytes\":{\"weights\":", struct plan_configuration,
+                      memory_weights_bytes),
     OUT_MEMBER_AS("kv_cache", struct plan_configuration, memory_kv_cache_bytes),
     OUT_MEMBER_AS("total", struct plan_configuration, memory_total_bytes),
+    OUT_MEMBER_BEHIND("},\"train_memory_bytes\":", struct plan_configuration, train_memory_bytes),
 };
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
-static void write_architecture(struct out *out, const struct plan_configuration *configuration)
-{
-    const struct architecture *a = &configuration->architecture;
-
-    if (!configuration->has_architecture) {
-        out_null(out, "architecture");
-        return;
-    }
-    out_object_begin(out, "architecture");
-    out_members(out, architecture_sizes, COUNT(architecture_sizes), a);
-    out_bool(out, "tied_embeddings", a->tied_embeddings);
-    out_members(out, architecture_counts, COUNT(architecture_counts), a);
-    out_object_end(out);
-}
-
 static void write_members(struct out *out, const struct plan_configuration *c)
 {
-    out_members(out, configuration_sizes, COUNT(configuration_sizes), c);
-    model_write_interval(out, "loss_interval", c->loss_interval);
-    out_members(out, configuration_flops, COUNT(configuration_flops), c);
-    out_object_begin(out, "memory_bytes");
-    out_members(out, configuration_memory, COUNT(configuration_memory), c);
-    out_object_end(out);
-    out_number(out, "train_memory_bytes", c->train_memory_bytes);
+    enum { COUNT_ALL = COUNT(configuration_members), BEHIND = MEMBERS_BEFORE_INTERVAL + 1 };
+
+    if (isfinite(c->loss_interval[0])) {
+        out_members(out, configuration_members, MEMBERS_BEFORE_INTERVAL, c);
+        model_write_interval(out, "loss_interval", c->loss_interval);
+        out_members(out, configuration_members + BEHIND, COUNT_ALL - BEHIND, c);
+    } else {
+        out_members(out, configuration_members, COUNT_ALL, c);
+    }
     out_array_begin(out, "binding");
     for (int limit = 0; limit < PLAN_LIMIT_COUNT; limit++)
         if (c->binding >> limit & 1)
             out_constant(out, NULL, plan_limit_name((enum plan_limit)limit));
     out_array_end(out);
     model_write_extrapolates(out, c->extrapolates, c->n_extrapolates);
-    write_architecture(out, c);
+    if (c->has_architecture)
+        out_members(out, architecture_members, COUNT(architecture_members), &c->architecture);
+    else
+        out_null(out, "architecture");
 }
 
 /* Where the members of a configuration stand in the text; from = to where they do not. */

@@ -90,6 +90,32 @@ static void members_of_a_table_are_written_as_numbers_are(void **state)
                                     "\"third\":64},\"after\":1}");
 }
 
+static void members_may_be_bools_and_open_objects(void **state)
+{
+    (void)state;
+    struct sample {
+        double number;
+        bool yes, no;
+    };
+    static const struct out_member table[] = {
+        OUT_MEMBER_BEHIND(",\"inner\":{\"x\":", struct sample, number),
+        OUT_MEMBER_BOOL(struct sample, yes),
+        OUT_MEMBER_BOOL(struct sample, no),
+        OUT_MEMBERS_END,
+    };
+    static const struct sample sample = {2, true, false};
+    out_object_begin(&out, NULL);
+    out_array_begin(&out, "a");
+    out_object_begin(&out, NULL);
+    out_members(&out, table, 4, &sample);
+    out_members(&out, table, 4, &sample);
+    out_object_end(&out);
+    out_array_end(&out);
+    out_object_end(&out);
+    assert_string_equal(finished(), "{\"a\":[{\"inner\":{\"x\":2,\"yes\":true,\"no\":false},"
+                                    "\"inner\":{\"x\":2,\"yes\":true,\"no\":false}}]}");
+}
+
 static void members_of_what_is_not_selected_are_left_out(void **state)
 {
     (void)state;
@@ -393,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(puts_commas_and_names_where_they_belong, setup, teardown),
+        cmocka_unit_test_setup_teardown(members_may_be_bools_and_open_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(members_of_a_table_are_written_as_numbers_are, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(members_of_what_is_not_selected_are_left_out, setup,
