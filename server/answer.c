@@ -110,8 +110,8 @@ bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length
 
 const char *answer_find_name(const char *const *names, const char *name, size_t length)
 {
-    for (; *names != NULL; names++)
-        if (strlen(*names) == length && memcmp(*names, name, length) == 0)
+    for (; *names != NULL; names++) /* the first letter rules most out by itself */
+        if (**names == *name && strlen(*names) == length && memcmp(*names, name, length) == 0)
             return *names;
     return NULL;
 }

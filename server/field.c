@@ -98,19 +98,28 @@ static void *target_of(const struct decoder *decoder, size_t row)
     return (char *)decoder->target + decoder->table[row].offset;
 }
 
-/* Names a table does not have, seen so far in one query string. */
+/* The parameters of one query string so far. */
 struct seen {
-    const char *names[FIELD_PARAMETERS_MAX];
-    size_t count;
+    size_t count;                             /* of all */
+    size_t n_others;                          /* of those whose name the table does not have */
+    const char *others[FIELD_PARAMETERS_MAX]; /* their names */
 };
 
-/* Whether the name was there before; remembers it. */
-static bool seen_before(struct seen *seen, const char *name)
+/* Whether a parameter of that name and row was there before; remembers it. */
+static bool seen_before(struct seen *seen, struct decoder *decoder, size_t row, const char *name)
 {
-    for (size_t i = 0; i < seen->count; i++)
-        if (strcmp(seen->names[i], name) == 0)
+    if (row < decoder->rows) {
+        uint64_t bit = UINT64_C(1) << row;
+        if (decoder->presence.given & bit)
             return true;
-    seen->names[seen->count++] = name;
+        decoder->presence.given |= bit;
+    } else {
+        for (size_t i = 0; i < seen->n_others; i++)
+            if (strcmp(seen->others[i], name) == 0)
+                return true;
+        seen->others[seen->n_others++] = name;
+    }
+    seen->count++;
     return false;
 }
 
@@ -118,16 +127,15 @@ static enum err_code put_pair(struct decoder *decoder, const struct query_pair *
                               struct seen *seen, field_other_query *other, void *ctx)
 {
     struct field_site site = {ERR_AT_PARAMETER, pair->name, 0, decoder->arena, decoder->err};
-    size_t row = field_find(decoder->table, decoder->rows, pair->name, strlen(pair->name));
+    size_t row = field_find(decoder->table, decoder->rows, pair->name, pair->name_length);
     if (pair->fault != NULL)
         return field_fault(&site, "%s", pair->fault);
-    if (seen_before(seen, pair->name))
+    if (seen_before(seen, decoder, row, pair->name))
         return field_fault(&site, "is given more than once");
     if (row < decoder->rows) {
-        decoder->presence.given |= UINT64_C(1) << row;
-        if (pair->value == NULL || *pair->value == '\0')
+        if (pair->value_length == 0)
             return field_fault(&site, "has no value");
-        return field_put_text(&decoder->table[row], pair->value, strlen(pair->value), true,
+        return field_put_text(&decoder->table[row], pair->value, pair->value_length, true,
                               target_of(decoder, row), &site);
     }
     size_t before = faults(decoder->err);
@@ -138,8 +146,7 @@ static enum err_code put_pair(struct decoder *decoder, const struct query_pair *
         return ERR_NO_MEMORY;
     if (faults(decoder->err) > before)
         return ERR_INVALID;
-    return pair->value == NULL || *pair->value == '\0' ? field_fault(&site, "has no value")
-                                                       : ERR_OK;
+    return pair->value_length == 0 ? field_fault(&site, "has no value") : ERR_OK;
 }
 
 /* Faults for the required rows that were not given. base NULL: parameters. */
@@ -168,10 +175,14 @@ enum err_code field_from_query(const struct field *table, size_t rows, const cha
                                struct err *err)
 {
     struct decoder decoder = {table, rows, target, {0, 0}, arena, err};
-    struct seen seen = {.count = 0};
+    struct query pairs;
     struct query_pair pair;
+    struct seen seen;
     enum err_code code = ERR_OK;
-    while (query_next(&query, arena, &pair)) {
+    if (!query_begin(query, arena, &pairs))
+        return err_set(err, ERR_NO_MEMORY, "the query string needs more memory than allowed");
+    seen.count = seen.n_others = 0; /* the names need not be cleared */
+    while (query_next(&pairs, &pair)) {
         struct field_site site = {ERR_AT_PARAMETER, pair.name, 0, arena, err};
         if (seen.count == FIELD_PARAMETERS_MAX)
             return field_fault(&site, "is one of more than %d parameters", FIELD_PARAMETERS_MAX);
@@ -180,8 +191,6 @@ enum err_code field_from_query(const struct field *table, size_t rows, const cha
             return one;
         code = one != ERR_OK ? one : code;
     }
-    if (query != NULL)
-        return err_set(err, ERR_NO_MEMORY, "the query string needs more memory than allowed");
     enum err_code missing = require(&decoder, NULL);
     code = missing != ERR_OK ? missing : code;
     if (code == ERR_OK)

@@ -120,19 +120,18 @@ static enum err_code fault_of_range(const struct field_limits *limits,
     return field_fault(site, "must be at most %.*s", upper_length, upper);
 }
 
-/* What every number must be, wherever it came from. −0 becomes 0, which compares and prints the
- * same everywhere. */
-static enum err_code check_number(const struct field *field, double *value,
-                                  const struct field_site *site)
+/* What every number must be, wherever it came from; limits: the field's. −0 becomes 0, which
+ * compares and prints the same everywhere. */
+static enum err_code check_number(const struct field *field, const struct field_limits *limits,
+                                  double *value, const struct field_site *site)
 {
-    struct field_limits limits = field_limits(field);
     if (!isfinite(*value))
         return field_fault(site, "is too large for a number: at most 1.7976931348623157e308");
     if ((field->kind == FIELD_INTEGER || field->whole) && *value != trunc(*value))
         return field_fault(site, "must be a whole number");
-    if (*value < limits.lower || *value > limits.upper ||
-        (limits.exclusive && *value == limits.lower))
-        return fault_of_range(&limits, site);
+    if (*value < limits->lower || *value > limits->upper ||
+        (limits->exclusive && *value == limits->lower))
+        return fault_of_range(limits, site);
     if (field->kind == FIELD_INTEGER && fabs(*value) >= 0x1p53)
         return field_fault(site, "must be less than 2^53 in size");
     if (*value == 0)
@@ -143,7 +142,8 @@ static enum err_code check_number(const struct field *field, double *value,
 static enum err_code put_number(const struct field *field, double value, void *target,
                                 const struct field_site *site)
 {
-    enum err_code code = check_number(field, &value, site);
+    struct field_limits limits = field_limits(field);
+    enum err_code code = check_number(field, &limits, &value, site);
     if (code != ERR_OK)
         return code;
     if (field->kind == FIELD_INTEGER)
@@ -192,18 +192,19 @@ static enum err_code put_numbers_text(const struct field *field, const char *tex
         count += text[i] == ',';
     if (count > FIELD_NUMBERS_MAX)
         return field_fault(site, "must be at most %d numbers", FIELD_NUMBERS_MAX);
+    const struct suffix *suffix_list = suffixes ? number_kinds[field->of].suffixes : NULL;
+    struct field_limits limits = field_limits(field);
     double *values = arena_calloc(site->arena, count, sizeof *values);
     if (values == NULL)
         return field_no_memory(site);
     for (size_t i = 0; i < count; i++) {
         const char *comma = memchr(text, ',', length);
         size_t part = comma != NULL ? (size_t)(comma - text) : length;
-        if (!read_number(text, part, suffixes ? number_kinds[field->of].suffixes : NULL,
-                         &values[i]))
+        if (!read_number(text, part, suffix_list, &values[i]))
             return field_fault(site, "must be numbers separated by commas: '%.*s' is not %s",
                                shown(text, part), text,
                                suffixes ? number_kinds[field->of].expected : "a number");
-        enum err_code code = check_number(field, &values[i], site);
+        enum err_code code = check_number(field, &limits, &values[i], site);
         if (code != ERR_OK)
             return code;
         text += part + 1;
@@ -309,6 +310,7 @@ static enum err_code put_numbers_json(const struct field *field, const struct js
         count++;
     if (count == 0 || count > FIELD_NUMBERS_MAX)
         return field_fault(site, "must hold between 1 and %d numbers", FIELD_NUMBERS_MAX);
+    struct field_limits limits = field_limits(field);
     double *values = arena_calloc(site->arena, count, sizeof *values);
     if (values == NULL)
         return field_no_memory(site);
@@ -323,7 +325,7 @@ static enum err_code put_numbers_json(const struct field *field, const struct js
             one = fault_of_kind("a number", item, &at);
         } else {
             values[i] = json_number(item);
-            one = check_number(field, &values[i], &at);
+            one = check_number(field, &limits, &values[i], &at);
         }
         code = one != ERR_OK ? one : code;
     }

@@ -182,6 +182,21 @@ static double read_by_library(const struct parts *parts)
     return value;
 }
 
+/* Digits alone, as most numbers are, and few enough to be exact. False for anything else. */
+static bool read_whole(const char *text, size_t length, double *ret_value)
+{
+    uint64_t whole = 0;
+    if (length == 0 || length > DOUBLE_DIGITS || (text[0] == '0' && length > 1))
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (!is_digit(text[i]))
+            return false;
+        whole = whole * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret_value = (double)whole;
+    return true;
+}
+
 bool number_read_scaled(const char *text, size_t length, int exponent10, double *ret_value)
 {
     struct parts parts;
@@ -196,5 +211,5 @@ bool number_read_scaled(const char *text, size_t length, int exponent10, double 
 
 bool number_read(const char *text, size_t length, double *ret_value)
 {
-    return number_read_scaled(text, length, 0, ret_value);
+    return read_whole(text, length, ret_value) || number_read_scaled(text, length, 0, ret_value);
 }

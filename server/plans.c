@@ -56,7 +56,7 @@ static unsigned wanted_parts(const struct out *out, bool spread)
     return parts;
 }
 
-/* What the second stage needs when the work is too much for the event thread. */
+/* What is known once the question is; kept when the work is too much for the event thread. */
 struct stage {
     struct question_query query;
     struct model_choice choice;
@@ -87,31 +87,32 @@ static enum err_code answer_later(struct call *call)
 }
 
 /* From the query, decoded well or not, to the answer. */
-static enum err_code plan(struct call *call, const struct question_query *query)
+static enum err_code plan(struct call *call, struct stage *stage)
 {
-    struct stage stage = {.query = *query}, *later;
+    const struct question_query *query = &stage->query;
+    struct stage *later;
     enum err_code code;
 
-    answer_select(call, &stage.out, query->fields, plan_members);
+    answer_select(call, &stage->out, query->fields, plan_members);
     if (query->export > EXPORT_JSON && query->fields != NULL)
         answer_fault(call, "fields", "is for JSON: format has none");
-    code = question_make(call, &stage.query, &stage.choice, &stage.question);
+    code = question_make(call, &stage->query, &stage->choice, &stage->question);
     if (code == ERR_OK)
-        code = export_choose(call, query->export, &stage.format);
+        code = export_choose(call, query->export, &stage->format);
     if (code != ERR_OK)
         return code;
-    stage.question.parts =
-        stage.format == EXPORT_JSON ? wanted_parts(&stage.out, query->spread) : PLAN_ARCHITECTURE;
-    if (stage.question.n_experts *
-                (stage.question.n_granularity * 300 + stage.question.model.n_draws) <=
+    stage->question.parts =
+        stage->format == EXPORT_JSON ? wanted_parts(&stage->out, query->spread) : PLAN_ARCHITECTURE;
+    if (stage->question.n_experts *
+                (stage->question.n_granularity * 300 + stage->question.model.n_draws) <=
             INLINE_WORK &&
-        !(stage.question.parts & PLAN_SPREAD && stage.question.model.n_draws > 0))
-        return answer_plan(call, &stage);
+        !(stage->question.parts & PLAN_SPREAD && stage->question.model.n_draws > 0))
+        return answer_plan(call, stage);
     later = arena_alloc(&call->arena, sizeof *later);
     if (later == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    *later = stage;
-    if (stage.choice.has_dense)
+    *later = *stage;
+    if (later->choice.has_dense)
         later->question.dense = &later->choice.dense;
     call->stage = later;
     call_continue(call, LANE_READER, answer_later);
@@ -120,23 +121,25 @@ static enum err_code plan(struct call *call, const struct question_query *query)
 
 enum err_code plans_get(struct call *call)
 {
-    struct question_query query = question_default();
+    struct stage stage;
     struct field_presence presence;
 
-    answer_query(call, NULL, NULL, &query, &presence);
-    return plan(call, &query);
+    stage.query = question_default();
+    answer_query(call, NULL, NULL, &stage.query, &presence);
+    return plan(call, &stage);
 }
 
 enum err_code plans_post(struct call *call)
 {
-    struct question_query query = question_default();
+    struct stage stage;
     struct json *root = NULL;
 
+    stage.query = question_default();
     if (answer_json(call, &root) == ERR_OK) {
         const struct err_field *of_query = call->err.last;
 
-        answer_decode(call, root, &query);
-        plan(call, &query);
+        answer_decode(call, root, &stage.query);
+        plan(call, &stage);
         model_fields_to_pointers(call, of_query);
     }
     json_release(root);

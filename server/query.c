@@ -22,56 +22,58 @@ static bool is_plus(const char *text, size_t i)
     return exponent || offset;
 }
 
-/* Most texts do. */
-static bool stands_for_itself(const char *text, size_t length)
+/* Decodes terminated text in place, where its encoding is good; else leaves it as it is. */
+static bool decode(char *text, size_t *length)
 {
-    return utf8_plain(text, length) == length && memchr(text, '%', length) == NULL &&
-           memchr(text, '+', length) == NULL;
+    if (!percent_valid(text))
+        return false;
+    for (size_t i = 0; text[i] != '\0'; i++)
+        if (text[i] == '+' && !is_plus(text, i))
+            text[i] = ' ';
+    *length = percent_decode(text);
+    return true;
 }
 
-/* A decoded copy of text[length]; the raw copy where the encoding is bad. NULL: no memory. */
-static char *decode(const char *text, size_t length, struct arena *arena, bool *ret_valid)
+bool query_begin(const char *text, struct arena *arena, struct query *ret)
 {
+    size_t length = text != NULL ? strlen(text) : 0;
     char *copy = arena_copy(arena, text, length);
     if (copy == NULL)
-        return NULL;
-    *ret_valid = stands_for_itself(copy, length);
-    if (*ret_valid)
-        return copy;
-    *ret_valid = percent_valid(copy);
-    if (*ret_valid) {
-        for (size_t i = 0; copy[i] != '\0'; i++)
-            if (copy[i] == '+' && !is_plus(copy, i))
-                copy[i] = ' ';
-        percent_decode(copy);
-    }
-    return copy;
+        return false;
+    *ret = (struct query){
+        .at = copy,
+        .end = copy + length,
+        .plain = utf8_plain(copy, length) == length && memchr(copy, '%', length) == NULL &&
+                 memchr(copy, '+', length) == NULL,
+    };
+    return true;
 }
 
-bool query_next(const char **at, struct arena *arena, struct query_pair *ret_pair)
+bool query_next(struct query *query, struct query_pair *ret_pair)
 {
-    if (*at == NULL)
+    char *name = query->at, *end, *equals;
+    while (*name == '&')
+        name++;
+    if (name == query->end)
         return false;
-    const char *start = *at + strspn(*at, "&");
-    if (*start == '\0') {
-        *at = NULL;
-        return false;
-    }
-    size_t length = strcspn(start, "&");
-    const char *equals = memchr(start, '=', length);
-    size_t name_length = equals != NULL ? (size_t)(equals - start) : length;
-    bool name_valid, value_valid = true;
-    struct query_pair pair = {.name = decode(start, name_length, arena, &name_valid)};
-    if (pair.name == NULL)
-        return false;
+    end = memchr(name, '&', (size_t)(query->end - name));
+    if (end == NULL)
+        end = query->end;
+    equals = memchr(name, '=', (size_t)(end - name));
+    query->at = end + (end < query->end);
+    *end = '\0';
+    *ret_pair = (struct query_pair){
+        .name = name,
+        .name_length = (size_t)((equals != NULL ? equals : end) - name),
+    };
+    bool valid = true;
     if (equals != NULL) {
-        pair.value = decode(equals + 1, length - name_length - 1, arena, &value_valid);
-        if (pair.value == NULL)
-            return false;
+        *equals = '\0';
+        ret_pair->value = equals + 1;
+        ret_pair->value_length = (size_t)(end - equals - 1);
+        valid = query->plain || decode(equals + 1, &ret_pair->value_length);
     }
-    if (!name_valid || !value_valid)
-        pair.fault = "must be UTF-8 without NUL, percent-encoded as %XX";
-    *ret_pair = pair;
-    *at = start + length;
+    if (!(query->plain || decode(name, &ret_pair->name_length)) || !valid)
+        ret_pair->fault = "must be UTF-8 without NUL, percent-encoded as %XX";
     return true;
 }

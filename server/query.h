@@ -14,11 +14,20 @@
 
 struct query_pair {
     const char *name, *value; /* decoded, terminated; the value NULL when there is no '=' */
-    const char *fault;        /* a sentence when the encoding is bad: then name is the raw text */
+    size_t name_length, value_length;
+    const char *fault; /* a sentence when the encoding is bad: then what is bad is the raw text */
 };
 
-/* Takes the next pair off *at; false at the end, and with *at not NULL when the arena has run
- * out. *at is NULL when there is no query string. */
-bool query_next(const char **at, struct arena *arena, struct query_pair *ret_pair);
+/* What is left of a query string. */
+struct query {
+    char *at, *end;
+    bool plain; /* nothing to decode, nothing to refuse */
+};
+
+/* text: the query string, or NULL for none. False when the arena has run out. */
+bool query_begin(const char *text, struct arena *arena, struct query *ret);
+
+/* Takes the next pair; false at the end. */
+bool query_next(struct query *query, struct query_pair *ret_pair);
 
 #endif
