@@ -36,6 +36,12 @@
 #include "core/law_near.h"
 #include "core/shape.h"
 
+/* What the closed form (plan_closed_form_solve) needs of a slice. */
+struct plan_closed_form {
+    double ln_g, ratio; /* ratio = q/(p+q) */
+    double ln_m, mu, c; /* at the optimum L = exp(ln_m + mu·ln N) + c, ln_m = ln(m·(1 + p/q)) */
+};
+
 /* A law's slices at E = 1, 2, 4, … and G = 1, made ready once. They are those of the coefficients
  * they were made of: a model that has been given others computes its own. */
 enum { PLAN_SLICES = 11 };
@@ -43,6 +49,8 @@ enum { PLAN_SLICES = 11 };
 struct plan_slices {
     const double *coefficient; /* NULL: the law has no such slices */
     struct law_slice slice[PLAN_SLICES];
+    bool has_closed_form[PLAN_SLICES];
+    struct plan_closed_form closed_form[PLAN_SLICES];
 };
 
 enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 4 };
@@ -233,10 +241,6 @@ struct plan_extrapolation plan_extrapolates_most(const struct plan_extrapolation
 /* The closed form alone, for count slices with one size term, mu < 0 and nu < 0:
  *     G = (p·m/(q·n))^(1/(p+q)), N = G·(F/6)^(q/(p+q)), D = (F/6)/N,   p = −mu, q = −nu.
  * The prepared constants depend on the slice only. */
-struct plan_closed_form {
-    double ln_g, ratio; /* ratio = q/(p+q) */
-    double ln_m, mu, c; /* at the optimum L = exp(ln_m + mu·ln N) + c, ln_m = ln(m·(1 + p/q)) */
-};
 bool plan_closed_form_prepare(const struct law_slice *slice, struct plan_closed_form *ret);
 void plan_closed_form_solve(const struct plan_closed_form *prepared, size_t count,
                             double compute_flops, double *ret_n, double *ret_tokens,

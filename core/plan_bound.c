@@ -7,7 +7,16 @@
 /* Room for the rounding of a bound and of a cost; far beyond what is a tie. */
 static const double bound_tolerance = 1e-9;
 
-/* The loss of plan.h's closed form: L = m·N^mu·(1 + p/q) + c, p = −mu, q = −nu, at
+/* The loss of plan.h's closed form, with its constants at hand. */
+static double least_loss_ready(const struct plan_closed_form *ready, double ln_budget)
+{
+    double ln_n = ready->ln_g + ready->ratio * ln_budget;
+    double bound = exp(ready->ln_m + ready->mu * ln_n) + ready->c;
+
+    return isfinite(bound) ? bound : -INFINITY;
+}
+
+/* The same without them: L = m·N^mu·(1 + p/q) + c, p = −mu, q = −nu, at
  * ln N = (ln(p·m/(q·n)) + q·ln(F/6))/(p + q). */
 static double least_loss(const struct law_slice *slice, double ln_budget)
 {
@@ -30,10 +39,14 @@ size_t plan_bound_cells(const struct plan_question *question, double *ret_bound)
     for (size_t k = 0; k < n; k++) {
         double experts = question->experts[k / question->n_granularity];
         double granularity = experts > 1 ? question->granularity[k % question->n_granularity] : 1;
+        const struct plan_closed_form *ready = plan_slice_closed_form(model, experts);
         struct law_slice slice;
 
-        ret_bound[k] = -INFINITY;
-        if (by_active) { /* of a total, FLOPs say nothing */
+        if (!by_active) { /* of a total, FLOPs say nothing */
+            ret_bound[k] = -INFINITY;
+        } else if (ready) {
+            ret_bound[k] = least_loss_ready(ready, ln_budget);
+        } else {
             plan_slice(model, experts, granularity, &slice);
             ret_bound[k] = least_loss(&slice, ln_budget);
         }

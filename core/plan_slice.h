@@ -10,4 +10,8 @@
 void plan_slice(const struct plan_model *model, double experts, double granularity,
                 struct law_slice *ret_slice);
 
+/* What was made ready for E, whatever G; NULL where nothing was, or there is no closed form. */
+const struct plan_closed_form *plan_slice_closed_form(const struct plan_model *model,
+                                                      double experts);
+
 #endif

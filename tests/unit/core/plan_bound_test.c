@@ -52,11 +52,15 @@ static void no_cell_is_below_its_bound(void **state)
     for (size_t p = 0; p < PLANNING_PRESETS; p++)
         for (int trial = 0; trial < TRIALS / 10; trial++) {
             struct plan_question question = question_of(planning_presets[p]);
+            struct plan_slices slices =
+                plan_slices_make(question.model.law, question.model.coefficient);
             double bound[CELLS_MAX];
             size_t least;
 
             limit_at_random(&question.limits, &rng);
             question.n_granularity = 1;
+            if (trial % 2 == 0)
+                question.model.slices = &slices;
             least = plan_bound_cells(&question, bound);
             for (size_t i = 0; i < question.n_experts; i++) {
                 assert_true(bound[least] <= bound[i]);
@@ -77,12 +81,18 @@ static void compute_alone_is_spent_down_to_the_bound(void **state)
     arena_init(&arena, ARENA);
     for (double compute = 1e19; compute < 1e26; compute *= 10) {
         struct plan_question question = question_of("joint-2025");
-        double bound[CELLS_MAX];
+        struct plan_slices slices =
+            plan_slices_make(question.model.law, question.model.coefficient);
+        double bound[CELLS_MAX], ready[CELLS_MAX];
 
         question.limits.compute_flops = compute;
         plan_bound_cells(&question, bound);
-        for (size_t i = 0; i < question.n_experts; i++)
+        question.model.slices = &slices;
+        plan_bound_cells(&question, ready);
+        for (size_t i = 0; i < question.n_experts; i++) {
             assert_near(bound[i], loss_of(question, i, &arena), 1e-12);
+            assert_near(ready[i], bound[i], 1e-13);
+        }
     }
     arena_release(&arena);
 }
