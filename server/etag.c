@@ -3,6 +3,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "server/hex.h"
+
 enum { LANES = 4, WORD_BYTES = 8, BLOCK_BYTES = LANES * 2 * WORD_BYTES };
 
 /* Odd, with as many ones as zeros in each byte, so that no body is likely to cancel them: those of
@@ -74,17 +76,13 @@ void etag_hash(const void *bytes, size_t length, uint64_t ret_hash[2])
 
 void etag_write(const void *bytes, size_t length, char ret_tag[ETAG_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
     uint64_t hash[2];
-    char *at = ret_tag;
 
     etag_hash(bytes, length, hash);
-    *at++ = '"';
-    for (int i = 0; i < 2; i++)
-        for (int shift = 60; shift >= 0; shift -= 4)
-            *at++ = digits[hash[i] >> shift & 15];
-    *at++ = '"';
-    *at = '\0';
+    ret_tag[0] = '"';
+    hex_write(hash[0], ret_tag + 1);
+    hex_write(hash[1], ret_tag + 1 + HEX_DIGITS);
+    memcpy(ret_tag + 1 + 2 * HEX_DIGITS, "\"", 2);
 }
 
 void etag_of_gzip(const char *tag, char ret_tag[ETAG_BYTES])

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "server/dispatch.h"
+#include "server/hex.h"
 #include "server/http_loop.h"
 
 /* A request's own memory, beyond what options->max_answer_bytes gives every answer: a body is
@@ -11,15 +12,12 @@ enum { ARENA_PER_BODY_BYTE = 24, BODY_FIRST_BYTES = 4096 };
 /* Ids are a counter made to look random: distinct in a process, unlikely to meet in two. */
 void exchange_id(struct loop *loop, char ret_id[CALL_ID_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
     uint64_t z = loop->serial += 0x9E3779B97F4A7C15;
 
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
     z = (z ^ z >> 27) * 0x94D049BB133111EB;
-    z ^= z >> 31;
-    for (int i = 0; i < 16; i++, z >>= 4)
-        ret_id[i] = digits[z & 15];
-    ret_id[16] = '\0';
+    hex_write(z ^ z >> 31, ret_id);
+    ret_id[HEX_DIGITS] = '\0';
 }
 
 static struct exchange *take_spare(struct loop *loop)
@@ -242,7 +240,7 @@ static enum MHD_Result answer(struct exchange *exchange)
         request->body[request->body_length] = '\0';
         call->arena.cap_bytes += request->body_length * ARENA_PER_BODY_BYTE;
     }
-    atomic_store(&exchange->awaited, 2);
+    atomic_store_explicit(&exchange->awaited, 2, memory_order_relaxed); /* lanes have locks */
     if (dispatch(call))
         return reply_send(exchange);
     exchange_suspend(exchange);

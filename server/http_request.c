@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "server/http_loop.h"
+#include "server/percent.h"
 #include "server/route.h"
 
 /* What must be known of the headers before anything else is believed. */
@@ -120,14 +121,14 @@ static const char *check_framing(const struct framing *framing, const char *meth
 static const char *split_uri(struct exchange *exchange)
 {
     struct request *request = &exchange->call.request;
-    char *uri = arena_copy(&exchange->call.arena, exchange->uri, strlen(exchange->uri));
+    size_t length = strlen(exchange->uri);
+    char *uri = arena_copy(&exchange->call.arena, exchange->uri, length);
     char *mark;
 
     if (uri == NULL)
         return "the URL is too long";
-    for (const char *c = uri; *c != '\0'; c++)
-        if (*c <= ' ' || *c > '~' || *c == '#')
-            return "the URL holds bytes that must be percent-encoded";
+    if (!percent_clean(uri, length))
+        return "the URL holds bytes that must be percent-encoded";
     if (strncasecmp(uri, "http://", 7) == 0) {
         uri = strchr(uri + 7, '/');
         if (uri == NULL)

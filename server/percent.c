@@ -5,6 +5,32 @@
 
 #include "server/utf8.h"
 
+static bool is_clean(char c)
+{
+    return c > ' ' && c <= '~' && c != '#';
+}
+
+/* Eight bytes at a time, as in utf8.c: the top bit of a byte shows what is not below 0x80, what
+ * borrows (up to ' ', and '#'), and what becomes 0x80 (one byte behind '~'). */
+bool percent_clean(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    size_t at = 0;
+
+    for (; length - at >= sizeof ones; at += sizeof ones) {
+        uint64_t word;
+
+        memcpy(&word, text + at, sizeof word);
+        if (((word | (word - ones * '!') | ((word ^ ones * '#') - ones) | (word + ones)) & tops) !=
+            0)
+            return false;
+    }
+    for (; at < length; at++)
+        if (!is_clean(text[at]))
+            return false;
+    return true;
+}
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

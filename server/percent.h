@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether each byte may stand in a URL as it is: visible ASCII, and no '#'. */
+bool percent_clean(const char *text, size_t length);
+
 /* The next byte text[*at…length) means, moving *at behind it; false at the end and at a bad %XX. */
 bool percent_next(const char *text, size_t length, size_t *at, char *ret_byte);
 

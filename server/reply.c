@@ -13,12 +13,9 @@ static bool is_read(const struct call *call)
     return call->request.method == METHOD_GET || call->request.method == METHOD_HEAD;
 }
 
-static bool gzip_applies(const struct call *call)
+/* Whether a body of a type that suits is long enough. */
+static bool gzip_applies(const struct reply *reply)
 {
-    const struct reply *reply = &call->reply;
-
-    if (reply->content_type == NULL || !gzip_suits(reply->content_type))
-        return false;
     return reply->stream != NULL || reply->gzip != NULL || reply->length >= GZIP_MIN_BYTES;
 }
 
@@ -85,7 +82,7 @@ static void add_cors(struct call *call)
 void reply_complete(struct call *call)
 {
     struct reply *reply = &call->reply;
-    bool suits = reply->content_type != NULL && gzip_suits(reply->content_type), zipped, tagged;
+    bool suits, applies, zipped, tagged;
     const char *vary_on;
     char *tag = NULL;
 
@@ -93,10 +90,11 @@ void reply_complete(struct call *call)
     add_cors(call);
     if (reply->content_type == NULL)
         return;
-    zipped =
-        gzip_applies(call) && media_wants_gzip(request_header(&call->request, "Accept-Encoding"));
+    suits = gzip_suits(reply->content_type);
+    applies = suits && gzip_applies(reply);
+    zipped = applies && media_wants_gzip(request_header(&call->request, "Accept-Encoding"));
     tagged = is_read(call) && reply->status == 200 && !reply->no_store && reply->stream == NULL;
-    vary_on = vary(call, gzip_applies(call) || (suits && tagged));
+    vary_on = vary(call, applies || (suits && tagged));
     if (vary_on != NULL)
         reply_header(call, "Vary", vary_on);
     if (tagged)

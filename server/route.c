@@ -108,6 +108,7 @@ const struct route *route_find(enum method method, const char *path, struct aren
 {
     enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
     struct segment segments[CALL_PATH_PARAMS_MAX];
+    const struct route *routes = route_at(0);
     size_t count = 0, rows = route_count();
     unsigned methods = 0;
     const char *first = NULL;
@@ -116,7 +117,7 @@ const struct route *route_find(enum method method, const char *path, struct aren
 
     *ret_allow = NULL;
     for (size_t i = 0; i < rows; i++) {
-        const struct route *route = route_at(i);
+        const struct route *route = &routes[i];
 
         if (versioned != '\0' && is_versioned(route->path) && route->path[4] != versioned)
             continue;

@@ -59,6 +59,22 @@ static void characters_across_any_boundary_are_seen(void **state)
     }
 }
 
+/* Every byte at every place, against the two ends and the one exception. */
+static void clean_is_visible_ascii_but_the_hash(void **state)
+{
+    (void)state;
+    assert_true(percent_clean("", 0));
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 20; at++) {
+            char text[20];
+
+            memset(text, byte % 2 ? '~' : '!', sizeof text);
+            text[at] = (char)byte;
+            assert_int_equal(percent_clean(text, sizeof text),
+                             byte >= '!' && byte <= '~' && byte != '#');
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +83,7 @@ int main(void)
         cmocka_unit_test(nul_is_not_valid),
         cmocka_unit_test(what_is_meant_must_be_utf_8),
         cmocka_unit_test(characters_across_any_boundary_are_seen),
+        cmocka_unit_test(clean_is_visible_ascii_but_the_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
