@@ -67,6 +67,33 @@ static enum err_code make_design(const struct suggest_question *question,
     return ERR_OK;
 }
 
+/* A field for each limit that the smallest run breaks. */
+static enum err_code refuse_limits(const struct suggest_question *question, double d_model,
+                                   struct err *err)
+{
+    const struct plan_limits *limits = question->limits;
+    const struct shape *shape = &question->model.shape;
+    double n_total = shape_n_total(shape, d_model, question->experts[0]);
+    double cache = shape_kv_elements(shape, d_model, limits->kv_tokens);
+    const struct {
+        enum plan_limit limit;
+        double takes, most;
+    } rows[] = {
+        {PLAN_LIMIT_MEMORY, (n_total + cache) * limits->bytes_per_param, limits->memory_bytes},
+        {PLAN_LIMIT_TRAIN_MEMORY, n_total * limits->train_bytes_per_param,
+         limits->train_memory_bytes},
+        {PLAN_LIMIT_MAX_N_ACTIVE, question->n_active[0], limits->max_n_active},
+        {PLAN_LIMIT_MAX_TOKENS, question->tokens[0], limits->max_tokens},
+    };
+    enum err_code code = ERR_OK;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].takes > rows[i].most)
+            code = err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER, plan_limit_name(rows[i].limit), 0,
+                           "no run in the box keeps it: the smallest takes %.7g", rows[i].takes);
+    return code;
+}
+
 static enum err_code refuse(const struct suggest_question *question, struct err *err)
 {
     const struct shape *shape = &question->model.shape;
@@ -74,7 +101,10 @@ static enum err_code refuse(const struct suggest_question *question, struct err 
     double flops = question->tokens[0] * shape_flops_per_token(shape, d, question->experts[0],
                                                                question->granularity[0],
                                                                question->model.law->routing_flops);
+    enum err_code code = question->limits != NULL ? refuse_limits(question, d, err) : ERR_OK;
 
+    if (code != ERR_OK)
+        return code;
     return err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER, "budget", 0,
                    "no run in the box can be paid for: the cheapest takes %.6g FLOPs", flops);
 }

@@ -25,6 +25,8 @@ struct suggest_question {
     size_t n_experts, n_granularity;
     const double *experts, *granularity;      /* allowed for the runs */
     double n_active[2], tokens[2];            /* the box of runs */
+    const struct plan_limits *limits;         /* on serving and training memory, n_active and tokens
+                                                 that each run keeps too; NULL: none */
     double budget_flops;                      /* of all runs together */
     size_t runs;                              /* at most */
     double noise_log;                         /* sd of ln loss of one run, > 0 */
@@ -45,8 +47,8 @@ struct suggest_answer {
     double flops;             /* of all */
 };
 
-/* ERR_INFEASIBLE (field budget) when not even the cheapest run of the box can be paid for;
- * ERR_NO_MEMORY. */
+/* ERR_INFEASIBLE when not even the smallest run of the box keeps the limits (a field for each that
+ * it breaks, with what it takes) or the cheapest can be paid for (field budget); ERR_NO_MEMORY. */
 enum err_code suggest_runs(const struct suggest_question *question, struct arena *arena,
                            struct suggest_answer *ret_answer, struct err *err);
 

@@ -27,20 +27,49 @@ static double clip(double value, const double range[2])
     return fmin(fmax(value, range[0]), range[1]);
 }
 
+/* The largest model of an E within the box and the limits. */
+static double most_size(const struct suggest_question *question, double experts)
+{
+    const struct plan_limits *limits = question->limits;
+    const struct shape *shape = &question->model.shape;
+    double most = question->n_active[1];
+
+    if (limits == NULL)
+        return most;
+    most = fmin(most, limits->max_n_active);
+    if (limits->memory_bytes < INFINITY)
+        most = fmin(most,
+                    shape_n_active(shape, shape_d_from_memory(
+                                              shape, limits->memory_bytes / limits->bytes_per_param,
+                                              experts, limits->kv_tokens)));
+    if (limits->train_memory_bytes < INFINITY)
+        most =
+            fmin(most, shape_n_active(shape, shape_d_from_n_total(shape,
+                                                                  limits->train_memory_bytes /
+                                                                      limits->train_bytes_per_param,
+                                                                  experts)));
+    return most;
+}
+
 bool suggest_trial_make(const struct suggest_design *design, double experts, double granularity,
                         double n_active, double tokens, double most_flops,
                         struct suggest_trial *ret)
 {
     const struct suggest_question *question = design->question;
     const struct shape *shape = &question->model.shape;
-    double size = clip(n_active, question->n_active);
+    double most_tokens = question->tokens[1];
+    const double sizes[2] = {question->n_active[0], most_size(question, experts)};
+    double size = clip(n_active, sizes);
     double d = shape_d_from_n_active(shape, size);
     double per_token =
         shape_flops_per_token(shape, d, experts, granularity, question->model.law->routing_flops);
-    double most = fmin(question->tokens[1], most_flops / per_token);
+    double most;
     struct obs obs;
 
-    if (most < question->tokens[0])
+    if (question->limits != NULL)
+        most_tokens = fmin(most_tokens, question->limits->max_tokens);
+    most = fmin(most_tokens, most_flops / per_token);
+    if (most < question->tokens[0] || sizes[1] < sizes[0])
         return false;
     ret->run = (struct suggest_run){
         .experts = experts,

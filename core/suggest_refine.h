@@ -9,8 +9,8 @@
 
 #include "core/suggest_design.h"
 
-/* The run and its feature; no more tokens than most_flops pay for. False where that leaves the
- * box. */
+/* The run and its feature, as large as box and limits allow; no more tokens than most_flops pay
+ * for. False where that leaves the box. */
 bool suggest_trial_make(const struct suggest_design *design, double experts, double granularity,
                         double n_active, double tokens, double most_flops,
                         struct suggest_trial *ret);

@@ -10,6 +10,7 @@ struct suggestion_query {
     struct model_query model;
     double budget, noise;
     int64_t runs;
+    bool within_plan;
     struct field_numbers experts, granularity;
     double n_active_min, n_active_max, tokens_min, tokens_max;
     const char *fields;

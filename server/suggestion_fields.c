@@ -41,6 +41,14 @@ const struct field suggest_fields[] = {
      .max = SUGGEST_RUNS_MAX,
      .fallback = "4",
      .help = "The most runs to suggest."},
+    {.name = "within_plan",
+     .kind = FIELD_BOOL,
+     .offset = AT(within_plan),
+     .fallback = "true",
+     .help =
+         "Whether every run keeps the plan's memory, train_memory, max_n_active and max_tokens: "
+         "who plans for devices and data has no others to try it on. Its compute and tokens per "
+         "parameter are for the planned model alone."},
     {.name = "experts",
      .kind = FIELD_NUMBERS,
      .offset = AT(experts),
@@ -62,7 +70,7 @@ const struct field suggest_fields[] = {
      .offset = AT(n_active_max),
      .min_exclusive = true,
      .unit = "parameters",
-     .help = "The largest run; by default four times the fit's largest."},
+     .help = "The largest run; by default four times the fit's largest, within the plan."},
     {.name = "tokens_min",
      .kind = FIELD_COUNT,
      .offset = AT(tokens_min),
@@ -74,7 +82,7 @@ const struct field suggest_fields[] = {
      .offset = AT(tokens_max),
      .min_exclusive = true,
      .unit = "tokens",
-     .help = "The most tokens; by default four times the fit's most."},
+     .help = "The most tokens; by default four times the fit's most, within the plan."},
     {.name = "noise",
      .kind = FIELD_NUMBER,
      .offset = AT(noise),

@@ -74,6 +74,7 @@ static enum err_code fill_question(struct call *call, struct stage *stage)
         .experts = own_experts ? query->experts.values : stage->target.experts,
         .n_granularity = own_granularity ? query->granularity.count : stage->target.n_granularity,
         .granularity = own_granularity ? query->granularity.values : stage->target.granularity,
+        .limits = query->within_plan ? &stage->target.limits : NULL,
         .budget_flops = query->budget,
         .runs = (size_t)query->runs,
         .noise_log = isnan(query->noise) ? model_noise_log(&stage->choice) : query->noise,
@@ -246,6 +247,7 @@ enum err_code suggestions_post(struct call *call)
     if (stage == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
     *stage = (struct stage){.query = {.runs = SUGGESTION_RUNS_DEFAULT,
+                                      .within_plan = true,
                                       .noise = NAN,
                                       .n_active_min = NAN,
                                       .n_active_max = NAN,

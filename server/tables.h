@@ -39,7 +39,7 @@ enum {
     /* What the target of a suggestion takes: from behind model and fields to target_loss. */
     QUESTION_TARGET_FIRST = QUESTION_CURVE_ONLY + 4,
     QUESTION_TARGET_FIELDS = QUESTION_SHARED - 4 + 2,
-    SUGGEST_FIELDS = 14,
+    SUGGEST_FIELDS = 15,
     CURVE_FIELDS = QUESTION_CURVE_ONLY + QUESTION_SHARED,
     PLAN_FIELDS = QUESTION_SHARED + QUESTION_PLAN_ONLY,
 };

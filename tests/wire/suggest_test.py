@@ -3,6 +3,7 @@
 import math
 
 import numpy
+from scipy.optimize import brentq
 
 from checked import Checked
 import tap
@@ -91,7 +92,11 @@ def no_run_elsewhere_tells_more_than_a_suggested_one():
     """Neither than one suggested twice. By information matrices of our own; swaps over a grid."""
     fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint'}).json
     made = daemon.get('/v1/experiments?study=marin-moe').json['items']
-    answer = suggest(fit=fit['id'], budget=5e19, plan={'compute': 1e22, 'memory': 80e9}).json
+    asked = {'fit': fit['id'], 'budget': 5e19, 'plan': {'compute': 1e22, 'memory': 80e9}}
+    places = [(run['experts'], run['n_active'], run['tokens'])
+              for run in suggest(**asked, within_plan=False).json['runs']]
+    assert len(set(places)) < len(places), places  # the sample has one worth a replicate
+    answer = suggest(**asked).json
     names = [name for name in fit['coefficients'] if name not in fit['options']['fixed']]
 
     def feature(run):
@@ -109,8 +114,6 @@ def no_run_elsewhere_tells_more_than_a_suggested_one():
     features = [feature(run) for run in answer['runs']]
     left = variance(features)
     assert math.isclose(1 - math.sqrt(left / variance([])), answer['shrinkage'], rel_tol=1e-6)
-    places = [(run['experts'], run['n_active'], run['tokens']) for run in answer['runs']]
-    assert len(set(places)) < len(places), places  # the sample has one worth a replicate
     low, high = fit['ranges']['n_active'][0], 4 * fit['ranges']['n_active'][1]
     fewest, most = fit['ranges']['tokens'][0], 4 * fit['ranges']['tokens'][1]
     for i, run in enumerate(answer['runs']):
@@ -119,9 +122,58 @@ def no_run_elsewhere_tells_more_than_a_suggested_one():
             for tokens in numpy.geomspace(fewest, most, 20):
                 tokens = min(tokens, flops / 6 / n_active)
                 for experts in (16, 32, 64):
+                    d = brentq(lambda d: 2 * 50257 * d + 13 * d ** 3 / 64 - n_active, 1, 1e6)
+                    if 2 * (2 * 50257 * d + (4 + 9 * experts) * d ** 3 / 64) > 80e9:
+                        continue
                     other = {'n_active': n_active, 'tokens': tokens, 'experts': experts}
                     swapped = features[:i] + features[i + 1:] + [feature(other)]
                     assert tokens < fewest or variance(swapped) > left * (1 - 1e-3), other
+
+
+def bytes_of(run, kv_tokens=0):
+    """To serve it: by the formulas of the joint paper's shape."""
+    d = run['d_model']
+    assert math.isclose(run['n_total'], 2 * 50257 * d + (4 + 9 * run['experts']) * d ** 3 / 64,
+                        rel_tol=1e-9)
+    return 2 * (run['n_total'] + 2 * kv_tokens * d * d / 64)
+
+
+@tap.test
+def runs_keep_the_plans_memory_and_data_unless_told_otherwise():
+    loose = suggest(budget=1e22, runs=8, plan={'compute': 1e22}).json['runs']
+    tops = {'memory': max(map(bytes_of, loose)), 'max_tokens': max(r['tokens'] for r in loose),
+            'train_memory': max(16 * r['n_total'] for r in loose),
+            'max_n_active': max(r['n_active'] for r in loose)}
+    for limit, share, takes in (('memory', 0.3, bytes_of),
+                                ('train_memory', 0.3, lambda r: 16 * r['n_total']),
+                                ('max_n_active', 0.3, lambda r: r['n_active']),
+                                ('max_tokens', 0.03, lambda r: r['tokens'])):
+        plan = {'compute': 1e22, limit: tops[limit] * share}
+        held = suggest(budget=1e22, runs=8, plan=plan).json
+        assert max(map(takes, held['runs'])) <= plan[limit] * (1 + 1e-9), (limit, held)
+        assert max(map(takes, held['runs'])) > plan[limit] * 0.5, (limit, held)
+        free = suggest(budget=1e22, runs=8, plan=plan, within_plan=False).json
+        assert max(map(takes, free['runs'])) > plan[limit] * (1 + 1e-9), (limit, free)
+        assert free['sd_log_after'] <= held['sd_log_after'] * (1 + 1e-3), limit
+    plan = {'compute': 1e22, 'memory': tops['memory'] * 0.3, 'kv_tokens': 300000}
+    cached = suggest(budget=1e22, runs=8, plan=plan).json['runs']
+    assert max(bytes_of(run, 300000) for run in cached) <= plan['memory'] * (1 + 1e-9)
+
+
+@tap.test
+def a_box_beyond_the_plans_limits_is_refused_with_what_would_do():
+    box = {'n_active_min': 5e8, 'n_active_max': 1e9, 'tokens_min': 1e10, 'tokens_max': 2e10}
+    plan = {'compute': 1e22, 'memory': 0.9e9, 'max_tokens': 5e9, 'experts': [1, 2]}
+    answer = suggest(plan=plan, **box)
+    assert answer.status == 422 and answer.json['code'] == 'infeasible', answer
+    assert faults(answer) == ['/plan/memory', '/plan/max_tokens'], answer
+    least = {e['pointer'].split('/')[-1]: float(e['detail'].split()[-1])
+             for e in answer.json['errors']}
+    assert least['max_tokens'] == 1e10
+    assert suggest(plan={**plan, **{k: v * (1 + 1e-6) for k, v in least.items()}}, budget=1e20,
+                   **box).status == 200
+    assert suggest(plan=plan, within_plan=False, budget=1e20, **box).status == 200
+    assert faults(suggest(within_plan='yes')) == ['/within_plan']
 
 
 @tap.test
