@@ -33,7 +33,7 @@ const struct row_type study_row = {columns, sizeof columns / sizeof columns[0], 
 
 static enum err_code not_found(const char *id, struct err *err)
 {
-    return err_set(err, ERR_STUDY_NOT_FOUND, "there is no study \"%s\"", id);
+    return err_set(err, ERR_STUDY_NOT_FOUND, "there is no study '%s'", id);
 }
 
 enum err_code study_number(struct store *store, const char *id, int64_t *ret_number,

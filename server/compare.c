@@ -49,10 +49,8 @@ enum err_code compare_post(struct call *call)
         return no_memory(call);
     runs = &comparison->runs;
     code = fit_request_read_compare(call, &runs->request, options);
-    if (code != ERR_OK)
-        return code;
-    runs->study = studies_find(call, runs->request.study);
-    if (runs->study == NULL)
+    runs->study = studies_asked(call, runs->request.study, ERR_AT_POINTER);
+    if (code != ERR_OK || runs->study == NULL)
         return call->err.code;
     code = fitting_read_runs(call, runs);
     if (code != ERR_OK)

@@ -59,7 +59,7 @@ enum err_code experiments_list(struct call *call)
                              1 << ANSWER_JSON | 1 << ANSWER_CSV | 1 << ANSWER_NDJSON, &format);
     if (code != ERR_OK)
         return code;
-    study = studies_find(call, query.study);
+    study = studies_asked(call, query.study, ERR_AT_PARAMETER);
     if (study == NULL)
         return call->err.code;
     if (format != ANSWER_JSON) {

@@ -166,6 +166,17 @@ static struct fit_request read_body(struct call *call)
     return request;
 }
 
+/* An unknown law among other faults is one of them; alone it is what was not found. */
+static enum err_code refuse_law(struct call *call, const char *name, const char *pointer)
+{
+    const char *law = name != NULL ? name : "";
+
+    if (call->err.code == ERR_OK)
+        err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", law);
+    return err_add(&call->err, ERR_LAW_NOT_FOUND, ERR_AT_POINTER, pointer, 0,
+                   "there is no law '%.64s'", law);
+}
+
 enum err_code fit_request_read(struct call *call, struct fit_request *ret_request,
                                struct fit_options *ret_options)
 {
@@ -179,10 +190,7 @@ enum err_code fit_request_read(struct call *call, struct fit_request *ret_reques
         judge_request(call, law, false, ret_request, ret_options);
         return call->err.code;
     }
-    if (call->err.code == ERR_OK)
-        err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", ret_request->law);
-    return err_add(&call->err, ERR_LAW_NOT_FOUND, ERR_AT_POINTER, "/law", 0,
-                   "there is no law '%.64s'", ret_request->law);
+    return refuse_law(call, ret_request->law, "/law");
 }
 
 enum err_code fit_request_reread(struct call *call, const char *text, size_t length,
@@ -258,6 +266,8 @@ enum err_code fit_request_read_compare(struct call *call, struct fit_request *re
     struct judge judge = {.call = call};
 
     *ret_request = read_body(call);
+    for (size_t i = 0; i < request->laws.n_unknown; i++)
+        refuse_law(call, request->laws.unknown[i].name, request->laws.unknown[i].pointer);
     if (request->laws.count == 0)
         return call->err.code;
     for (size_t i = 0; i < request->laws.count; i++)

@@ -28,6 +28,11 @@ enum { FIT_REQUEST_LAWS_MAX = 16 };
 struct fit_request_laws {
     size_t count;
     const struct law *items[FIT_REQUEST_LAWS_MAX];
+    /* Names that no law has, and where they stand. */
+    size_t n_unknown;
+    struct fit_request_unknown {
+        const char *name, *pointer;
+    } * unknown;
 };
 
 struct fit_request {

@@ -306,6 +306,12 @@ static enum err_code decode_laws(const struct json *value, const char *pointer, 
 
     if (json_kind(value) != JSON_ARRAY)
         return refuse_kind(value, pointer, "an array of names of laws", err);
+    for (const struct json *item = json_first(value); item != NULL; item = json_next(item))
+        index++;
+    laws.unknown = arena_calloc(arena, index + 1, sizeof *laws.unknown);
+    if (laws.unknown == NULL)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the request");
+    index = 0;
     for (const struct json *item = json_first(value); item != NULL; item = json_next(item)) {
         const char *at = json_pointer_index(arena, pointer, index++);
         const struct law *law = NULL;
@@ -317,8 +323,8 @@ static enum err_code decode_laws(const struct json *value, const char *pointer, 
         if (json_kind(item) != JSON_TEXT)
             code = refuse_kind(item, at, "the name of a law", err);
         else if (law == NULL)
-            code = err_add(err, ERR_INVALID, ERR_AT_POINTER, at, 0, "there is no law '%.64s'",
-                           json_text(item));
+            laws.unknown[laws.n_unknown++] =
+                (struct fit_request_unknown){arena_printf(arena, "%.64s", json_text(item)), at};
         else if (law_is_listed(&laws, law))
             code = err_add(err, ERR_INVALID, ERR_AT_POINTER, at, 0, "is listed twice");
         else if (laws.count < FIT_REQUEST_LAWS_MAX)

@@ -216,11 +216,15 @@ enum err_code fits_list(struct call *call)
     code = page_begin(&page, call, PAGE_FITS, &query.page, fit_members);
     if (code != ERR_OK)
         return code;
-    study = studies_find(call, query.study);
-    if (study == NULL)
+    study = studies_asked(call, query.study, ERR_AT_PARAMETER);
+    if (query.law != NULL && law_find(query.law) == NULL) {
+        if (call->err.code == ERR_OK)
+            err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", query.law);
+        err_add(&call->err, ERR_LAW_NOT_FOUND, ERR_AT_PARAMETER, "law", 0,
+                "there is no law '%.64s'", query.law);
+    }
+    if (call->err.code != ERR_OK)
         return call->err.code;
-    if (query.law != NULL && law_find(query.law) == NULL)
-        return err_set(&call->err, ERR_LAW_NOT_FOUND, "there is no law '%.64s'", query.law);
     for (size_t i = 0; i < snapshot_fit_count(call->snapshot); i++) {
         const struct fit_record *record = snapshot_fit_at(call->snapshot, i);
 

@@ -120,10 +120,8 @@ enum err_code fitting_decode(struct call *call, struct fitting *fitting)
 {
     enum err_code code = fit_request_read(call, &fitting->request, &fitting->options);
 
-    if (code != ERR_OK)
-        return code;
-    fitting->study = studies_find(call, fitting->request.study);
-    return fitting->study != NULL ? ERR_OK : call->err.code;
+    fitting->study = studies_asked(call, fitting->request.study, ERR_AT_POINTER);
+    return code == ERR_OK && fitting->study != NULL ? ERR_OK : call->err.code;
 }
 
 /* Of the search; what it found and the draws made stay told while the hold-out's own fit runs. This

@@ -116,6 +116,12 @@ static enum err_code intake_decode(struct call *call)
     return ERR_OK;
 }
 
+static enum err_code refuse_study(struct call *call, const char *detail)
+{
+    err_set(&call->err, ERR_STUDY_NOT_FOUND, "%s", detail);
+    return err_add(&call->err, ERR_STUDY_NOT_FOUND, ERR_AT_PARAMETER, "study", 0, "%s", detail);
+}
+
 /* Stores one row; conflicts are gathered so that all of them are named. Other errors end it. */
 static enum err_code store_row(struct call *call, struct intake *intake, size_t index)
 {
@@ -134,6 +140,8 @@ static enum err_code store_row(struct call *call, struct intake *intake, size_t 
                               &err);
         if (code == ERR_CONFLICT)
             run_report(&site, code, "name", err.detail, &call->arena, &call->err);
+        else if (code == ERR_STUDY_NOT_FOUND)
+            return refuse_study(call, err.detail);
         else if (code != ERR_OK)
             return err_set(&call->err, code, "%s", err.detail);
         if (code != ERR_OK)
@@ -181,11 +189,17 @@ static enum err_code reply_stored(struct call *call, const struct intake *intake
 static enum err_code intake_store(struct call *call)
 {
     struct intake *intake = call->stage;
-    struct study study;
     enum err_code code = ERR_OK;
+    struct study study;
+    struct err err;
 
+    err_init(&err, NULL);
     if (intake->count == 0) /* else experiment_put would say so */
-        code = study_read(call->store, intake->study, &call->arena, &study, &call->err);
+        code = study_read(call->store, intake->study, &call->arena, &study, &err);
+    if (code == ERR_STUDY_NOT_FOUND)
+        refuse_study(call, err.detail);
+    else if (code != ERR_OK)
+        err_set(&call->err, code, "%s", err.detail);
     for (size_t i = 0; i < intake->count && code == ERR_OK; i++)
         code = store_row(call, intake, i);
     if (call->err.code == ERR_CONFLICT && call->err.first != NULL)

@@ -107,12 +107,22 @@ static void write_study(struct out *out, const struct study *study)
     out_object_end(out);
 }
 
-const struct study *studies_find(struct call *call, const char *id)
+static const struct study *find_study(struct call *call, const char *id)
 {
-    const struct study *study = snapshot_study(call->snapshot, id != NULL ? id : "default");
+    const struct study *study = snapshot_study(call->snapshot, id);
+
+    if (study == NULL && call->err.code == ERR_OK)
+        err_set(&call->err, ERR_STUDY_NOT_FOUND, "there is no study '%.100s'", id);
+    return study;
+}
+
+const struct study *studies_asked(struct call *call, const char *id, enum err_place place)
+{
+    const struct study *study = find_study(call, id != NULL ? id : "default");
 
     if (study == NULL)
-        err_set(&call->err, ERR_STUDY_NOT_FOUND, "there is no study '%.100s'", id);
+        err_add(&call->err, ERR_STUDY_NOT_FOUND, place,
+                place == ERR_AT_POINTER ? "/study" : "study", 0, "there is no study '%.100s'", id);
     return study;
 }
 
@@ -148,7 +158,7 @@ enum err_code studies_read(struct call *call)
 
     if (code != ERR_OK)
         return code;
-    study = studies_find(call, call->path_param[0]);
+    study = find_study(call, call->path_param[0]);
     if (study == NULL)
         return call->err.code;
     write_study(&out, study);

@@ -5,8 +5,8 @@
 #include "server/call.h"
 #include "server/snapshot.h"
 
-/* The study of a request, "default" for NULL; NULL with ERR_STUDY_NOT_FOUND in call->err. Needs
- * call->snapshot. */
-const struct study *studies_find(struct call *call, const char *id);
+/* The study of a request's `study`, "default" for NULL; NULL with ERR_STUDY_NOT_FOUND in call->err,
+ * as one fault more where there are some. Needs call->snapshot. */
+const struct study *studies_asked(struct call *call, const char *id, enum err_place place);
 
 #endif
