@@ -2,19 +2,18 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/plan_bound.h"
 #include "core/plan_configuration.h"
+#include "core/plan_dense.h"
 #include "core/plan_interval.h"
 #include "core/plan_near.h"
 #include "core/plan_price.h"
 #include "core/plan_refusal.h"
 #include "core/plan_rule.h"
 #include "core/plan_spread.h"
-#include "core/plan_target.h"
+#include "core/plan_warning.h"
 
 /* Costs closer than this are a tie, which the smaller E, then G, wins. */
 static const double tie_tolerance = 1e-12;
@@ -30,21 +29,6 @@ struct work {
     bool any, endless, ill_signed;
     struct plan_first first; /* what spares the other cells */
 };
-
-__attribute__((format(printf, 3, 4))) static void warn(struct plan_answer *answer, const char *code,
-                                                       const char *format, ...)
-{
-    struct plan_warning *warning;
-    va_list args;
-
-    if (answer->n_warnings == PLAN_WARNINGS_MAX)
-        return;
-    warning = &answer->warnings[answer->n_warnings++];
-    warning->code = code;
-    va_start(args, format);
-    vsnprintf(warning->detail, sizeof warning->detail, format, args);
-    va_end(args);
-}
 
 enum err_code plan_check_model(const struct plan_model *model, const double *experts,
                                size_t n_experts, struct err *err)
@@ -166,64 +150,6 @@ static enum err_code solve_cells(struct work *work, struct err *err)
     return ERR_OK;
 }
 
-/* The candidate that is the dense answer too, or NULL. */
-static const struct plan_candidate *dense_candidate(const struct work *work)
-{
-    const struct plan_answer *answer = &work->answer;
-
-    if (work->question->dense || answer->n_candidates == 0 || answer->candidates[0].experts != 1)
-        return NULL;
-    return answer->candidates[0].feasible ? &answer->candidates[0] : NULL;
-}
-
-/* The model that answers E = 1, or NULL. */
-static const struct plan_model *dense_model(const struct plan_question *question)
-{
-    double fixed = question->model.fixed_experts;
-
-    if (question->dense)
-        return question->dense;
-    return fixed == 0 || fixed == 1 ? &question->model : NULL;
-}
-
-static void solve_dense(struct work *work)
-{
-    const struct plan_question *question = work->question;
-    const struct plan_model *model = dense_model(question);
-    struct plan_answer *answer = &work->answer;
-    struct plan_limits limits = question->limits;
-    struct plan_cell cell;
-    struct plan_point point;
-
-    if (!model || !model->law->slice) {
-        warn(answer, "no_dense", "the fit holds for E = %.6g only: no dense model to compare with",
-             question->model.fixed_experts);
-        return;
-    }
-    if (question->parts & PLAN_DENSE && dense_candidate(work)) {
-        answer->has_dense = true;
-        answer->dense_candidate = dense_candidate(work);
-        answer->dense = answer->dense_candidate->configuration;
-    } else if (question->parts & PLAN_DENSE) {
-        plan_cell_init(&cell, model, &limits, 1, 1);
-        if (plan_least(&cell, question->objective, question->target_loss, &point) == PLAN_FOUND) {
-            answer->has_dense = true;
-            plan_configure(question, model, &cell, point.d_model, point.tokens, &answer->dense);
-        }
-    }
-    if (question->parts & PLAN_MULTIPLIER) {
-        const struct plan_configuration *optimum = &answer->optimum;
-        bool budget = question->objective == PLAN_LEAST_LOSS && limits.compute_flops < INFINITY;
-        double compute =
-            budget ? limits.compute_flops : optimum->train_flops + optimum->inference_flops;
-
-        limits.compute_flops = INFINITY;
-        plan_cell_init(&cell, model, &limits, 1, 1);
-        if (plan_target_compute(&cell, optimum->loss, &point) == PLAN_FOUND)
-            answer->compute_multiplier = point.cost / compute;
-    }
-}
-
 static void copy_interval(const struct plan_configuration *from, struct plan_configuration *to)
 {
     memcpy(to->loss_interval, from->loss_interval, sizeof to->loss_interval);
@@ -232,9 +158,9 @@ static void copy_interval(const struct plan_configuration *from, struct plan_con
 static enum err_code solve_intervals(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
-    const struct plan_model *model = &question->model, *dense = dense_model(question);
-    const struct plan_candidate *from = dense_candidate(work);
+    const struct plan_model *model = &question->model, *dense = plan_dense_model(question);
     struct plan_answer *answer = &work->answer;
+    const struct plan_candidate *from = answer->dense_candidate;
     struct plan_configuration *asked[PLAN_EXPERTS_MAX + 2], *dense_asked = &answer->dense;
     bool dense_too = answer->has_dense && !from && dense->n_draws > 0;
     size_t n = 0;
@@ -283,13 +209,15 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
     if (code != ERR_OK)
         return code;
     if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
-        solve_dense(&work);
+        plan_dense_fill(question, &work.answer);
     if (question->parts & PLAN_RULE)
-        plan_rule_check(question, dense_model(question), &work.answer.optimum, &work.answer.rule);
+        plan_rule_check(question, plan_dense_model(question), &work.answer.optimum,
+                        &work.answer.rule);
     if (work.ill_signed)
-        warn(&work.answer, "ill_signed",
-             "more parameters or more tokens do not lower the loss by these coefficients; the "
-             "optimum was searched over all model sizes");
+        plan_warning_add(
+            &work.answer, "ill_signed",
+            "more parameters or more tokens do not lower the loss by these coefficients; the "
+            "optimum was searched over all model sizes");
     if (question->parts & PLAN_INTERVALS)
         code = solve_intervals(&work, err);
     if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))

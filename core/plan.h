@@ -196,8 +196,10 @@ struct plan_answer {
     bool has_dense;
     struct plan_configuration dense;
     /* Compute that dense needs for the optimum's loss under the other limits, over the question's
-     * compute (without one, or for another objective, over the optimum's own). NAN when dense
-     * cannot reach the loss, or is unknown. */
+     * compute (without one, or for another objective, over the optimum's own). Where memory is to
+     * be least dense has no more than the optimum. NAN when dense cannot reach the loss, or is
+     * unknown.
+     */
     double compute_multiplier;
     /* d objective/d limit at the optimum, E and G held (plan_price.h): loss per FLOP, byte, token
      * …; FLOPs or bytes per unit for the other objectives. 0 where the limit does not bind, NAN

@@ -101,10 +101,12 @@ static const struct warning warnings[] = {
      "From N_act to d_model, N_total and memory the law's own architecture is taken; the detail "
      "says how far its N_total is from the runs'",
      "Say by shape how your models are built"},
-    {"no_dense", "plans", "The fit holds for one E: there is no dense model to compare with",
-     "Fit a law that reads experts to runs that have E = 1"},
+    {"no_dense", "plans",
+     "The fit holds for one E, or no run of it is dense: there is no dense model to compare with",
+     "Fit a law that reads experts to runs that have E = 1; or allow E = 1 to see a guess"},
     {"dense_extrapolated", "plans",
-     "No run of the fit is dense: dense and compute_multiplier carry the law beyond its runs",
+     "No run of the fit is dense, but E = 1 is allowed: dense and compute_multiplier carry the law "
+     "beyond its runs",
      "Add runs at E = 1 before believing either"},
     {"no_architecture", "plans",
      "No buildable model keeps the limits at this configuration; the detail says why",

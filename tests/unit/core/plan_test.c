@@ -557,6 +557,74 @@ static void compute_multiplier_is_absent_when_dense_cannot_reach_the_loss(void *
     assert_true(isnan(fixture->answer.compute_multiplier));
 }
 
+/* The least memory is dense unless compute is short; then dense needs more of it in that memory. */
+static void compute_multiplier_is_within_the_memory_that_was_least(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t dense = 0, sparse = 0;
+
+    for (double target = 2.05; target < 2.6; target += 0.01) {
+        struct plan_question question = question_of("joint-2025");
+        struct plan_configuration optimum;
+        double factor;
+
+        question.objective = PLAN_LEAST_MEMORY;
+        question.target_loss = target;
+        question.limits.compute_flops = 1e22;
+        question.parts = PLAN_MULTIPLIER;
+        if (ask(fixture, &question) != ERR_OK)
+            continue;
+        optimum = fixture->answer.optimum;
+        factor = fixture->answer.compute_multiplier;
+        if (optimum.experts == 1) {
+            assert_near(factor, 1, 0);
+            dense++;
+            continue;
+        }
+        question.objective = PLAN_LEAST_COMPUTE;
+        question.target_loss = optimum.loss;
+        question.limits.compute_flops = INFINITY;
+        question.limits.memory_bytes = optimum.memory_total_bytes;
+        question.n_experts = 1; /* E = 1 */
+        assert_int_equal(ask(fixture, &question) == ERR_OK, isfinite(factor));
+        if (isfinite(factor)) {
+            assert_true(factor > 1);
+            assert_near(fixture->answer.optimum.train_flops / optimum.train_flops, factor, 1e-7);
+            sparse++;
+        }
+    }
+    assert_true(dense > 5 && sparse > 1);
+}
+
+static void runs_without_dense_ones_say_nothing_of_them(void **state)
+{
+    static const double some[] = {16, 64}, with_one[] = {1, 16, 64};
+    struct fixture *fixture = *state;
+    struct plan_question question = question_of("joint-2025");
+
+    question.model.range[LAW_EXPERTS] = (struct fit_range){16, 64};
+    question.limits.compute_flops = 1e21;
+    question.experts = some;
+    question.n_experts = 2;
+    question.parts = PLAN_ALL;
+    solve(fixture, &question);
+    assert_false(fixture->answer.has_dense);
+    assert_true(isnan(fixture->answer.compute_multiplier));
+    assert_true(isnan(fixture->answer.rule.loss));
+    assert_string_equal(fixture->answer.warnings[0].code, "no_dense");
+    question.experts = with_one;
+    question.n_experts = 3;
+    solve(fixture, &question);
+    assert_true(fixture->answer.has_dense);
+    assert_true(isfinite(fixture->answer.compute_multiplier));
+    assert_int_equal(fixture->answer.n_warnings, 0);
+    question.model.range[LAW_EXPERTS] = (struct fit_range){1, 64}; /* one of them was dense */
+    question.experts = some;
+    question.n_experts = 2;
+    solve(fixture, &question);
+    assert_true(fixture->answer.has_dense);
+}
+
 static void dense_comes_from_the_companion_where_there_is_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -886,6 +954,8 @@ int main(void)
         cmocka_unit_test(compute_multiplier_buys_dense_the_same_loss),
         cmocka_unit_test(compute_multiplier_of_a_dense_optimum_is_one),
         cmocka_unit_test(compute_multiplier_is_absent_when_dense_cannot_reach_the_loss),
+        cmocka_unit_test(compute_multiplier_is_within_the_memory_that_was_least),
+        cmocka_unit_test(runs_without_dense_ones_say_nothing_of_them),
         cmocka_unit_test(dense_comes_from_the_companion_where_there_is_one),
         cmocka_unit_test(extrapolation_is_measured_in_fitted_log_ranges),
         cmocka_unit_test(too_little_memory_names_the_least_that_would_fit),
