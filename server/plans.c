@@ -7,7 +7,10 @@
 #include "server/question.h"
 #include "server/route.h"
 
-enum { INLINE_WORK = 100000 }; /* draws and solves beyond this go to a reader's thread */
+enum {
+    INLINE_WORK = 100000, /* draws and solves beyond this go to a reader's thread */
+    SPREAD_MAX = 2000000, /* plans of a pair of E and G for a spread: 1 to 6 s of that thread */
+};
 
 static const char *const plan_members[] = {"fit",
                                            "law",
@@ -86,6 +89,22 @@ static enum err_code answer_later(struct call *call)
     return answer_plan(call, call->stage);
 }
 
+/* A spread plans every pair of E and G for every draw. */
+static enum err_code check_spread(struct call *call, const struct stage *stage)
+{
+    const struct plan_question *question = &stage->question;
+    size_t pairs = question->n_experts * question->n_granularity;
+    size_t draws = question->model.n_draws;
+
+    if (!(question->parts & PLAN_SPREAD) || pairs * draws <= SPREAD_MAX)
+        return ERR_OK;
+    return err_add(
+        &call->err, ERR_INVALID, ERR_AT_PARAMETER, stage->query.spread ? "spread" : "fields", 0,
+        "a spread over the fit's %zu draws is for at most %zu pairs of E and G, not %zu: "
+        "name fewer in experts and granularity",
+        draws, SPREAD_MAX / draws, pairs);
+}
+
 /* From the query, decoded well or not, to the answer. */
 static enum err_code plan(struct call *call, struct stage *stage)
 {
@@ -108,6 +127,8 @@ static enum err_code plan(struct call *call, struct stage *stage)
             INLINE_WORK &&
         !(stage->question.parts & PLAN_SPREAD && stage->question.model.n_draws > 0))
         return answer_plan(call, stage);
+    if (check_spread(call, stage) != ERR_OK)
+        return call->err.code;
     later = arena_alloc(&call->arena, sizeof *later);
     if (later == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");

@@ -208,7 +208,7 @@ const struct field question_fields[] = {
      .fallback = "false",
      .help =
          "Plan for each draw of the fit too: the member spread, which takes its time. Also asked "
-         "for by fields."},
+         "for by fields. Pairs of E and G times draws: at most 2000000."},
     FOOTPRINT_FIELDS(struct question_query, footprint),
     {.name = "format",
      .kind = FIELD_CHOICE,

@@ -87,6 +87,28 @@ def the_spread_comes_when_asked_for():
 
 
 @tap.test
+def the_spread_is_refused_where_it_would_take_too_long():
+    fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint', 'bootstrap': 10000,
+                                   'starts': 4}).json['id']
+    # 200 pairs of E and G for 10 000 draws
+    query = {'fit': fit, 'compute': 1e21, 'experts': ','.join(map(str, range(16, 36)))}
+    most, more = (','.join(map(str, range(1, n))) for n in (11, 12))
+    answer = daemon.get('/v1/plan', {**query, 'granularity': more, 'spread': 'true'})
+    assert answer.status == 400 and [e['parameter'] for e in answer.json['errors']] == ['spread']
+    assert 'at most 200 pairs' in answer.json['detail'], answer
+    answer = daemon.post('/v1/plan', {'fit': fit, 'compute': 1e21, 'fields': 'spread',
+                                      'experts': list(range(16, 36)),
+                                      'granularity': list(range(1, 12))})
+    assert faults_of(answer) == ['/fields'], answer
+    assert plan(**query, granularity=more, fields='optimum')['optimum']
+    assert plan(**query, granularity=most, fields='spread')['spread']['draws'] == 10000
+
+
+def faults_of(answer):
+    return [e['pointer'] for e in answer.json['errors']]
+
+
+@tap.test
 def the_spread_holds_the_optimum_and_widens_with_the_level():
     answer = plan(**OWN, spread='true', level=0.99)
     narrow = plan(**OWN, spread='true', level=0.5)['spread']
