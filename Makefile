@@ -20,7 +20,7 @@ ifeq ($(origin CC),default)
 endif
 
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wmissing-prototypes
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O3 -g
 STD    := -std=c17 -D_GNU_SOURCE -I.
 ifeq ($(SAN),address)
   SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
@@ -32,8 +32,14 @@ endif
 ifeq ($(CI),true)
   WARN += -Werror
 endif
-ALL_CFLAGS := $(STD) $(WARN) $(CFLAGS) $(SANFLAGS) -ffp-contract=off -MMD -MP
-LDFLAGS += $(SANFLAGS) -pthread
+# The core is loops over numbers, worth vectors; what a request costs is spread over many small
+# functions, worth being optimised as one program.
+ifeq ($(SAN)$(findstring gcc,$(CC)),gcc)
+  LTO := -flto=auto
+  AR  := gcc-ar
+endif
+ALL_CFLAGS := $(STD) $(WARN) $(CFLAGS) $(LTO) $(SANFLAGS) -ffp-contract=off -MMD -MP
+LDFLAGS += $(LTO) $(SANFLAGS) -pthread
 
 CORE_LIBS   := -lgsl -lgslcblas -lm
 DB_LIBS     := -lsqlite3 -lnettle
@@ -59,8 +65,6 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# The core is loops over numbers: worth vectors. Every answer is written by number and out.
-$(call obj,$(CORE_SRC) server/number.c server/out.c): ALL_CFLAGS += $(if $(SAN),,-O3)
 # What need not be exact may use instructions that round once for a product and a sum.
 $(call obj,core/law_joint_near.c): ALL_CFLAGS += -ffp-contract=fast
 
