@@ -140,7 +140,7 @@ enum err_code architectures_post(struct call *call)
     struct architecture_query query = {.counting = {COUNTING_UNSTATED, COUNTING_UNSTATED},
                                        .bytes_per_param = 2,
                                        .footprint = footprint_default()};
-    struct config config;
+    struct config config = {.counting = {COUNTING_UNSTATED, COUNTING_UNSTATED}};
     struct field_presence presence;
     struct json *root = NULL;
     struct out out;
