@@ -53,7 +53,7 @@ struct plan_slices {
     struct plan_closed_form closed_form[PLAN_SLICES];
 };
 
-enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 4 };
+enum { PLAN_EXPERTS_MAX = 64, PLAN_GRANULARITY_MAX = 64, PLAN_WARNINGS_MAX = 2 };
 
 /* What a plan needs of a fit, whoever made it. */
 struct plan_model {

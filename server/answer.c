@@ -103,7 +103,7 @@ bool answer_next_name(const char **at, const char **ret_name, size_t *ret_length
     if (start == NULL)
         return false;
     *ret_name = start;
-    *ret_length = strcspn(start, ",");
+    *ret_length = (size_t)(strchrnul(start, ',') - start);
     *at = start[*ret_length] == ',' ? start + *ret_length + 1 : NULL;
     return true;
 }

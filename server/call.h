@@ -113,7 +113,7 @@ struct call {
     const char *path_param[CALL_PATH_PARAMS_MAX]; /* in order of the {…} in the route's path */
     struct snapshot *snapshot;                    /* inline, reader and fit lanes */
     struct store *store;                          /* reader, writer and fit lanes */
-    int64_t started_us, now_us;                   /* monotonic; wall clock */
+    int64_t started_us, now_us;                   /* monotonic; wall clock, 0 of METHOD_GET */
     unsigned shard;                               /* which counters to use: the event thread */
     /* Where to go on after the handler has returned ERR_OK; see call_continue. */
     call_handler *then;

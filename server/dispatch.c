@@ -218,7 +218,6 @@ static bool start(struct call *call, enum lane lane, call_handler *handler)
 static void begin(struct call *call)
 {
     call->started_us = process_monotonic_us();
-    call->now_us = process_wall_us();
     metrics_begin(call->app->metrics, call->shard);
     take_client_id(call);
 }
@@ -244,6 +243,8 @@ bool dispatch(struct call *call)
         dispatch_finish(call, code);
         return true;
     }
+    if (call->route->method != METHOD_GET) /* what is read does not ask when */
+        call->now_us = process_wall_us();
     return start(call, call->route->lane,
                  call->route->lane == LANE_WRITER && precondition_is_asked(call)
                      ? precondition_run

@@ -122,8 +122,9 @@ static enum err_code fault_of_range(const struct field_limits *limits,
 
 /* What every number must be, wherever it came from; limits: the field's. −0 becomes 0, which
  * compares and prints the same everywhere. */
-static enum err_code check_number(const struct field *field, const struct field_limits *limits,
-                                  double *value, const struct field_site *site)
+static inline enum err_code check_number(const struct field *field,
+                                         const struct field_limits *limits, double *value,
+                                         const struct field_site *site)
 {
     if (!isfinite(*value))
         return field_fault(site, "is too large for a number: at most 1.7976931348623157e308");
@@ -198,8 +199,9 @@ static enum err_code put_numbers_text(const struct field *field, const char *tex
     if (values == NULL)
         return field_no_memory(site);
     for (size_t i = 0; i < count; i++) {
-        const char *comma = memchr(text, ',', length);
-        size_t part = comma != NULL ? (size_t)(comma - text) : length;
+        size_t part = 0;
+        while (part < length && text[part] != ',')
+            part++;
         if (!read_number(text, part, suffix_list, &values[i]))
             return field_fault(site, "must be numbers separated by commas: '%.*s' is not %s",
                                shown(text, part), text,
@@ -208,7 +210,7 @@ static enum err_code put_numbers_text(const struct field *field, const char *tex
         if (code != ERR_OK)
             return code;
         text += part + 1;
-        length -= part + (comma != NULL);
+        length -= part + (part < length);
     }
     *(struct field_numbers *)target = sort_distinct(values, count);
     return ERR_OK;

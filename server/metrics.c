@@ -29,7 +29,7 @@ struct route_counters {
 };
 
 struct shard {
-    atomic_uint_fast64_t begun, ended;
+    atomic_uint_fast64_t begun; /* what has ended is counted by route */
     atomic_int_fast64_t connections;
     atomic_uint_fast64_t refused;
     struct route_counters *routes;       /* route_count() + 1: the last is "no route" */
@@ -101,7 +101,6 @@ void metrics_end(struct metrics *metrics, unsigned shard, const struct route *ro
     add(&counters->sum_us, duration_us > 0 ? (uint64_t)duration_us : 0);
     if (status >= 100 && status < 600)
         add(&counters->status[status / 100 - 1], 1);
-    add(&metrics->shards[shard].ended, 1);
 }
 
 void metrics_connection(struct metrics *metrics, unsigned shard, int delta)
@@ -220,11 +219,12 @@ static void write_transport(const struct metrics *metrics, bool openmetrics, str
     for (unsigned s = 0; s < metrics->n_shards; s++) {
         const struct shard *shard = &metrics->shards[s];
 
-        ended += get(&shard->ended);
         begun += get(&shard->begun);
         refused += get(&shard->refused);
         connections += atomic_load_explicit(&shard->connections, memory_order_relaxed);
     }
+    for (size_t r = 0; r < metrics->n_routes; r++)
+        ended += sum_route(metrics, r).count;
     write_one(out, openmetrics, "moeplan_http_requests_in_flight", "gauge",
               "Requests received and not yet answered.",
               begun > ended ? (int64_t)(begun - ended) : 0);

@@ -49,7 +49,7 @@ static uint32_t initial(const char *name)
 void out_select(struct out *out, const char *names)
 {
     for (const char *at = names; *at != '\0' && out->n_select < OUT_SELECT_MAX;) {
-        size_t length = strcspn(at, ",");
+        size_t length = (size_t)(strchrnul(at, ',') - at);
         out->initials |= initial(at);
         out->select[out->n_select] = at;
         out->select_length[out->n_select++] = length;

@@ -137,6 +137,14 @@ static void every_row_says_what_it_is(void **state)
     assert_int_equal(route_index(NULL), route_count());
 }
 
+static void paths_that_begin_like_versioned_ones_are(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count(); i++)
+        if (strncmp(route_at(i)->path, "/v", 2) == 0)
+            assert_memory_equal(route_at(i)->path, "/v1/", 4);
+}
+
 static void method_names_read_back(void **state)
 {
     (void)state;
@@ -169,6 +177,7 @@ int main(void)
         cmocka_unit_test(literals_may_be_percent_encoded_but_not_their_slashes),
         cmocka_unit_test(every_row_is_reachable),
         cmocka_unit_test(every_row_says_what_it_is),
+        cmocka_unit_test(paths_that_begin_like_versioned_ones_are),
         cmocka_unit_test(method_names_read_back),
         cmocka_unit_test(without_memory_nothing_is_found),
     };
