@@ -26,7 +26,7 @@ struct band {
     struct row size, *tokens; /* tokens: a row for each */
     float *sum;               /* scratch, a row of each */
     double *scratch;
-    uint8_t *mark;
+    uint8_t *room; /* of plan_quantile_find */
 };
 
 static void begin_row(const struct band *band, const double *first, struct row *row)
@@ -87,7 +87,7 @@ static bool interval_nearly(const struct band *band, const struct row *tokens,
     if (!band->size.is_near || !tokens->is_near)
         return false;
     add_rows(band->size.near, tokens->near, band->stride, band->sum);
-    if (!plan_quantile_find(band->sum, band->draws->count, band->stride, error, band->mark, q))
+    if (!plan_quantile_find(band->sum, band->draws->count, error, band->room, q))
         return false;
     for (int i = 0; i < 2; i++) {
         double value[PLAN_QUANTILE_MANY];
@@ -115,8 +115,8 @@ static bool band_init(struct band *band, size_t n_tokens, struct arena *arena)
         ok = row_init(&band->tokens[j], band, arena);
     band->sum = arena_alloc(arena, band->stride * sizeof *band->sum);
     band->scratch = arena_alloc(arena, band->draws->count * sizeof *band->scratch);
-    band->mark = arena_alloc(arena, band->stride);
-    return ok && band->tokens && band->sum && band->scratch && band->mark;
+    band->room = arena_alloc(arena, plan_quantile_room(band->draws->count));
+    return ok && band->tokens && band->sum && band->scratch && band->room;
 }
 
 static void fill_size(struct band *band, double ln_size)

@@ -114,17 +114,17 @@ double law_loss(const struct law *law, const double *coefficients, const struct 
     return law->response == LAW_LOG_LOSS_IS_SUM ? exp(sum) : sum;
 }
 
-void law_losses(const struct law *law, const double *columns, size_t count, const struct law_x *x,
+void law_losses(const struct law *law, const double *columns, const struct law_x *x, size_t count,
                 double *ret_loss)
 {
     double coefficients[LAW_MAX_COEFFICIENTS];
 
-    if (law->losses && law->losses(columns, count, x, ret_loss))
+    if (law->losses && law->losses(columns, x, count, ret_loss))
         return;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < law->n_coefficients; j++)
             coefficients[j] = columns[j * count + i];
-        ret_loss[i] = law_loss(law, coefficients, x);
+        ret_loss[i] = law_loss(law, coefficients, &x[i]);
     }
 }
 

@@ -108,10 +108,10 @@ struct law {
     void (*terms)(const double *coefficients, const struct law_x *x, size_t count, double *ret_phi,
                   double *ret_dphi);
 
-    /* The losses of one x by many sets of coefficients at once, column by column: coefficient j of
+    /* The losses of many sets of coefficients, set i at x[i], column by column: coefficient j of
      * set i is columns[j·count + i]. False where one lies beyond what is computed fast; NULL for
      * laws that have no need: law_losses takes them one by one. */
-    bool (*losses)(const double *columns, size_t count, const struct law_x *x, double *ret_loss);
+    bool (*losses)(const double *columns, const struct law_x *x, size_t count, double *ret_loss);
 
     /* The same nearly, of sets made ready before; see law_near.h. NULL as above. */
     const struct law_near_form *near;
@@ -139,8 +139,8 @@ double law_sum(const struct law *law, const double *coefficients, const struct l
 /* The predicted loss L̂, through the response. */
 double law_loss(const struct law *law, const double *coefficients, const struct law_x *x);
 
-/* The same for count sets of coefficients, which lie column by column. */
-void law_losses(const struct law *law, const double *columns, size_t count, const struct law_x *x,
+/* The same for count sets of coefficients, which lie column by column, each at an x of its own. */
+void law_losses(const struct law *law, const double *columns, const struct law_x *x, size_t count,
                 double *ret_loss);
 
 /* ln L̂ (L̂ itself for LAW_IDENTITY_IS_SUM) and, unless NULL, its gradient. */

@@ -61,9 +61,9 @@ static void terms(const double *coefficients, const struct law_x *x, size_t coun
 }
 
 LANES_CLONES
-static bool losses(const double *columns, size_t count, const struct law_x *x, double *ret_loss)
+static bool losses(const double *columns, const struct law_x *x, size_t count, double *ret_loss)
 {
-    return joint_losses(columns, count, x, false, ret_loss);
+    return joint_losses(columns, x, count, false, ret_loss);
 }
 
 static void slice(const double *coefficients, double experts, double granularity,

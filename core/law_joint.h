@@ -142,18 +142,22 @@ static inline struct law_slice joint_slice(const double *coefficients,
     };
 }
 
+/* LANES runs, one to a lane. */
+struct joint_x {
+    double more_experts[LANES], ln_n[LANES], ln_d[LANES], ln_g[LANES];
+};
+
 /* LANES losses, of `joint` or, with G, of `joint-granular`, by the coefficients k[j][lane]. Returns
  * how many arguments lay beyond the ranges of lanes.h. See law_saturate for Ê. */
 LANES_INLINE uint64_t joint_lanes(double k[JOINT_GRANULAR_COEFFICIENTS][LANES],
-                                  const struct law_x *x, bool granular, double ret[LANES])
+                                  const struct joint_x *x, bool granular, double ret[LANES])
 {
-    const double more_experts = x->experts - 1, ln_n = x->ln_n_active, ln_d = x->ln_tokens;
-    const double ln_g = x->ln_granularity;
     uint64_t beyond = 0;
 
     for (int i = 0; i < LANES; i++) {
+        const double ln_n = x->ln_n[i], ln_d = x->ln_d[i];
         double start = k[JOINT_E_START][i], q = 1 / k[JOINT_E_MAX][i];
-        double more = more_experts * (1 - q * start);
+        double more = x->more_experts[i] * (1 - q * start);
         double ratio = (start + more) / (1 + q * more), h = lanes_log(ratio);
         double size = k[JOINT_DELTA][i] * h + (k[JOINT_ALPHA][i] + k[JOINT_GAMMA][i] * h) * ln_n;
         double data = k[JOINT_OMEGA][i] * h + (k[JOINT_BETA][i] + k[JOINT_ZETA][i] * h) * ln_d;
@@ -162,7 +166,8 @@ LANES_INLINE uint64_t joint_lanes(double k[JOINT_GRANULAR_COEFFICIENTS][LANES],
         beyond += lanes_beyond(size) + lanes_beyond(data) + lanes_beyond(ratio) +
                   (lanes_bits(ratio) >> 63);
         if (granular) {
-            double t = k[JOINT_KAPPA][i] * (h - lanes_log(start)), fine = -k[JOINT_PHI][i] * ln_g;
+            double t = k[JOINT_KAPPA][i] * (h - lanes_log(start)),
+                   fine = -k[JOINT_PHI][i] * x->ln_g[i];
 
             beyond += lanes_beyond(fine);
             factor = (1 + t * lanes_exp(fine)) / (1 + t);
@@ -174,11 +179,12 @@ LANES_INLINE uint64_t joint_lanes(double k[JOINT_GRANULAR_COEFFICIENTS][LANES],
 }
 
 /* law.losses of both laws. What is left of the last block repeats the first set. */
-LANES_INLINE bool joint_losses(const double *columns, size_t count, const struct law_x *x,
+LANES_INLINE bool joint_losses(const double *columns, const struct law_x *x, size_t count,
                                bool granular, double *ret_loss)
 {
     const size_t n = granular ? JOINT_GRANULAR_COEFFICIENTS : JOINT_COEFFICIENTS;
     double k[JOINT_GRANULAR_COEFFICIENTS][LANES], loss[LANES];
+    struct joint_x lanes;
 
     for (size_t at = 0; at < count; at += LANES) {
         size_t some = count - at < LANES ? count - at : LANES;
@@ -193,7 +199,15 @@ LANES_INLINE bool joint_losses(const double *columns, size_t count, const struct
             for (size_t i = 0; i < LANES; i++)
                 k[j][i] = column[i < some ? at + i : 0];
         }
-        if (joint_lanes(k, x, granular, loss) > 0)
+        for (size_t i = 0; i < LANES; i++) {
+            const struct law_x *of = &x[i < some ? at + i : 0];
+
+            lanes.more_experts[i] = of->experts - 1;
+            lanes.ln_n[i] = of->ln_n_active;
+            lanes.ln_d[i] = of->ln_tokens;
+            lanes.ln_g[i] = of->ln_granularity;
+        }
+        if (joint_lanes(k, &lanes, granular, loss) > 0)
             return false;
         if (some == LANES)
             memcpy(ret_loss + at, loss, sizeof loss);

@@ -2,14 +2,16 @@
  * with one another: what is left of the exponents away from there is small, and so is its rounding.
  * With l = ln N − ln N0 and η = ln Ê − ln Ê0,
  *
- *     a·Ê^δ·N^(α + γ ln Ê) = a0·exp(α0·l + (δ0 + γ·l)·η),   α0 = α + γ ln Ê0,  δ0 = δ + γ ln N0,
+ *     a·Ê^δ·N^(α + γ ln Ê) = exp(ln a0 + α0·l + (δ0 + γ·l)·η),   α0 = α + γ ln Ê0,  δ0 = δ + γ ln
+ * N0,
  *
- * a0 the term at the reference; so with b and D.
+ * a0 the term at the reference; so with b and D. All of an exponent is kept times log2 e, so that
+ * the term is a power of 2.
  *
- * With u = 2^-24 a loss is a sum of terms >= 0, each amplitude·exp(e), and off by at most what its
- * exponents e are: their rounding is within 16u of 1 + M, M the sum of the sizes of what they are
- * made of. That has room: every operation of the chain is within u of its result, of which the
- * longest has some ten, and near_exp within 3u.
+ * With u = 2^-24 a loss is a sum of terms >= 0, each 2^e, and off by at most what its exponents e
+ * are: their rounding is within 16u of 1 + M, M the sum of the sizes of what they are made of. That
+ * has room: every operation of the chain is within u of its result, of which the longest has some
+ * ten. near_exp2 is off by 2^-18 at most.
  *
  * Who is answered "nearly" asks again exactly, so this file alone lets the compiler contract
  * products and sums where there are instructions for it: see the Makefile.
@@ -21,8 +23,8 @@
 
 static const double ln_n0 = 23, ln_d0 = 25, ln_experts0 = 3;
 
-/* Rows of a block: the coefficients in their order, about the reference, with q = 1/E_max in place
- * of E_max; what else Ê is made of; and then what G needs. */
+/* Rows of a block: the coefficients in their order, about the reference, an amplitude as its log2,
+ * with q = 1/E_max in place of E_max; what else Ê is made of; and then what G needs. */
 enum {
     ROW_INVERSE_E_MAX = JOINT_E_MAX,
     ROW_REST = JOINT_COEFFICIENTS, /* 1 − q·E_start */
@@ -33,16 +35,27 @@ enum {
     ROWS_GRANULAR
 };
 
-/* What single precision holds beside the rest of a loss: of a term, and of exponents. */
-static const double most_term = 1e30, most_exponent = 30;
+/* What single precision holds, in powers of 2: of a term at the reference, and of what changes it.
+ */
+static const double most_term = 80, most_change = 40;
 
-/* A term's four rows, from its four coefficients. */
+static const double log2_e = 1.44269504088896340736;
+
+/* A term's four rows, from its four coefficients. Without an amplitude it is the least there is,
+ * everywhere. */
 static void center(const double k[4], double ln_x0, double ret_row[4])
 {
-    ret_row[2] = k[2] + k[3] * ln_x0;
-    ret_row[0] = k[0] * exp(k[1] * ln_x0 + ret_row[2] * ln_experts0);
-    ret_row[1] = k[1] + k[3] * ln_experts0;
-    ret_row[3] = k[3];
+    double by_experts = k[2] + k[3] * ln_x0;
+
+    if (k[0] == 0) {
+        memset(ret_row, 0, 4 * sizeof *ret_row);
+        ret_row[0] = -most_term;
+        return;
+    }
+    ret_row[0] = log2(k[0]) + log2_e * (k[1] * ln_x0 + by_experts * ln_experts0);
+    ret_row[1] = log2_e * (k[1] + k[3] * ln_experts0);
+    ret_row[2] = log2_e * by_experts;
+    ret_row[3] = log2_e * k[3];
 }
 
 /* A set's rows; false where its terms may be below 0 or all of them tiny, or Ê out of bounds. */
@@ -50,6 +63,8 @@ static bool joint_near_rows(const double *set, bool granular, double ret_row[ROW
 {
     double q = 1 / set[JOINT_E_MAX], rest = 1 - q * set[JOINT_E_START], sum = 0;
 
+    if (!(set[JOINT_A] >= 0 && set[JOINT_B] >= 0 && set[JOINT_C] >= 0))
+        return false;
     center(set + JOINT_A, ln_n0, ret_row + JOINT_A);
     center(set + JOINT_B, ln_d0, ret_row + JOINT_B);
     ret_row[JOINT_E_START] = set[JOINT_E_START];
@@ -58,16 +73,17 @@ static bool joint_near_rows(const double *set, bool granular, double ret_row[ROW
     ret_row[ROW_REST] = rest;
     if (granular) {
         ret_row[ROW_KAPPA] = set[JOINT_KAPPA];
-        ret_row[ROW_PHI] = set[JOINT_PHI];
+        ret_row[ROW_PHI] = log2_e * set[JOINT_PHI];
         ret_row[ROW_START] = log(set[JOINT_E_START]) - ln_experts0;
         if (!(set[JOINT_KAPPA] >= 0 && set[JOINT_PHI] >= 0))
             return false;
     }
     for (size_t j = 0; j < (granular ? ROWS_GRANULAR : ROWS); j++)
         sum += ret_row[j];
-    return isfinite(sum) && q >= 0 && rest >= 0 && set[JOINT_E_START] >= 1 && set[JOINT_A] >= 0 &&
-           set[JOINT_B] >= 0 && set[JOINT_C] >= 0 &&
-           ret_row[JOINT_A] + ret_row[JOINT_B] + ret_row[JOINT_C] > 1e-2;
+    return isfinite(sum) && q >= 0 && rest >= 0 && set[JOINT_E_START] >= 1 &&
+           fabs(ret_row[JOINT_A]) <= most_term && fabs(ret_row[JOINT_B]) <= most_term &&
+           set[JOINT_C] <= exp2(most_term) &&
+           exp2(ret_row[JOINT_A]) + exp2(ret_row[JOINT_B]) + set[JOINT_C] > 1e-2;
 }
 
 LANES_INLINE bool joint_near_make(const double *sets, bool granular, struct law_near *near,
@@ -126,8 +142,8 @@ static struct joint_near_x joint_near_x(const struct law_near *near, const struc
 }
 
 /* The losses of a block at one x, as joint_lanes. */
-LANES_INLINE void joint_near_at(const float (*k)[NEAR_LANES], const struct joint_near_x *x,
-                                bool granular, bool same, float *restrict ret)
+LANES_INLINE void joint_near_at(float k[ROWS_GRANULAR][NEAR_LANES], const struct joint_near_x *x,
+                                bool granular, bool same, float ret[NEAR_LANES])
 {
     const float ln_n = x->ln_n, ln_d = x->ln_d, ln_g = x->ln_g, more_experts = x->more_experts;
     const float same_experts = x->ln_experts;
@@ -141,15 +157,16 @@ LANES_INLINE void joint_near_at(const float (*k)[NEAR_LANES], const struct joint
             h = near_log((k[JOINT_E_START][i] + more) / (1 + k[ROW_INVERSE_E_MAX][i] * more)) -
                 (float)ln_experts0;
         }
-        size = k[JOINT_ALPHA][i] * ln_n + (k[JOINT_DELTA][i] + k[JOINT_GAMMA][i] * ln_n) * h;
-        data = k[JOINT_BETA][i] * ln_d + (k[JOINT_OMEGA][i] + k[JOINT_ZETA][i] * ln_d) * h;
+        size = k[JOINT_A][i] + k[JOINT_ALPHA][i] * ln_n +
+               (k[JOINT_DELTA][i] + k[JOINT_GAMMA][i] * ln_n) * h;
+        data = k[JOINT_B][i] + k[JOINT_BETA][i] * ln_d +
+               (k[JOINT_OMEGA][i] + k[JOINT_ZETA][i] * ln_d) * h;
         if (granular) {
             float t = k[ROW_KAPPA][i] * (h - k[ROW_START][i]);
 
-            factor = (1 + t * near_exp(-k[ROW_PHI][i] * ln_g)) / (1 + t);
+            factor = (1 + t * near_exp2(-k[ROW_PHI][i] * ln_g)) / (1 + t);
         }
-        ret[i] = k[JOINT_A][i] * near_exp(size) * factor +
-                 (k[JOINT_B][i] * near_exp(data) + k[JOINT_C][i]);
+        ret[i] = near_exp2(size) * factor + (near_exp2(data) + k[JOINT_C][i]);
     }
 }
 
@@ -159,18 +176,17 @@ static double joint_near_size(const struct law_near *near, const struct law_x *x
                               const struct joint_near_x *at, bool granular)
 {
     const double *most = near->most;
-    double ln_n = fabs((double)at->ln_n), ln_d = fabs((double)at->ln_d);
-    double h = 1 + ln_experts0 + log(most[JOINT_E_START] + fmax(x->experts, 1) - 1), size, data;
-    double fine = granular ? most[ROW_KAPPA] * h + most[ROW_PHI] * x->ln_granularity : 0, exponent;
+    double ln_n = fabs((double)at->ln_n), ln_d = fabs((double)at->ln_d), fine = 0, size, data;
+    double h = fabs((double)at->ln_experts);
 
-    if (!isnan(near->e_start))
-        h = fabs((double)at->ln_experts);
+    if (isnan(near->e_start))
+        h = 1 + ln_experts0 + log(most[JOINT_E_START] + fmax(x->experts, 1) - 1);
+    if (granular)
+        fine = most[ROW_KAPPA] * (h + most[ROW_START]) + most[ROW_PHI] * x->ln_granularity;
     size = most[JOINT_ALPHA] * ln_n + (most[JOINT_DELTA] + most[JOINT_GAMMA] * ln_n) * h;
     data = most[JOINT_BETA] * ln_d + (most[JOINT_OMEGA] + most[JOINT_ZETA] * ln_d) * h;
-    exponent = fmax(fmax(size, data), fine);
-    return x->experts >= 1 && x->ln_granularity >= 0 && exponent < most_exponent &&
-                   fmax(fmax(most[JOINT_A], most[JOINT_B]), most[JOINT_C]) < most_term
-               ? fmax(size, data) + fine
+    return x->experts >= 1 && x->ln_granularity >= 0 && fmax(fmax(size, data), fine) < most_change
+               ? fmax(most[JOINT_A] + size, most[JOINT_B] + data) + fine
                : INFINITY;
 }
 
@@ -180,17 +196,20 @@ LANES_INLINE void joint_near_blocks(const struct law_near *near, const struct jo
     const size_t rows = granular ? ROWS_GRANULAR : ROWS;
 
     for (size_t at = 0; at < near->stride; at += NEAR_LANES) {
-        const float(*k)[NEAR_LANES] = (const float(*)[NEAR_LANES])(near->blocks + at * rows);
+        float k[ROWS_GRANULAR][NEAR_LANES], loss[NEAR_LANES];
 
-        for (size_t i = 0; i < n_x; i++)
-            joint_near_at(k, &x[i], granular, same, ret_near + i * near->stride + at);
+        memcpy(k, near->blocks + at * rows, rows * sizeof *k);
+        for (size_t i = 0; i < n_x; i++) {
+            joint_near_at(k, &x[i], granular, same, loss);
+            memcpy(ret_near + i * near->stride + at, loss, sizeof loss);
+        }
     }
 }
 
 LANES_INLINE bool joint_near_losses(const struct law_near *near, const struct law_x *x, size_t n_x,
                                     bool granular, float *ret_near, double *ret_error)
 {
-    const double unit = 0x1p-24;
+    const double unit = 0x1p-24, of_power = 0x1p-18;
     double size = 0;
 
     for (size_t from = 0; from < n_x; from += NEAR_LANES) {
@@ -211,7 +230,7 @@ LANES_INLINE bool joint_near_losses(const struct law_near *near, const struct la
     for (size_t k = 0; k < n_x; k++)
         for (size_t i = near->count; i < near->stride; i++)
             ret_near[k * near->stride + i] = INFINITY;
-    *ret_error = 16 * unit * (2 + size);
+    *ret_error = of_power + 16 * unit * (2 + size / log2_e);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* near: exponentials and logarithms in single precision, for what need not be exact.
+/* near: powers of 2 and logarithms in single precision, for what need not be exact.
  *
  * Private to core. Written as lanes.h is, with twice as many to a vector.
  */
@@ -25,20 +25,18 @@ LANES_INLINE float near_float(uint32_t bits)
     return x;
 }
 
-/* |x| <= 80: within 3·2^-24·(1 + |x|) relative of e^x. As lanes_exp, but of a polynomial of degree
- * 5 whose error is evened out (Remez), 2^k by adding k to its exponent, and k·ln 2 taken in one. */
-LANES_INLINE float near_exp(float x)
+/* |x| <= 120: within 2^-18 relative of 2^x. x = k + r, |r| <= 1/2; 2^r by a polynomial of degree 4
+ * whose error is evened out (Remez), 2^k by adding k to its exponent. */
+LANES_INLINE float near_exp2(float x)
 {
-    const float whole = 0x1.8p23F;
-    float shifted = x * 0x1.715476p0F + whole;
-    float r = x - (shifted - whole) * 0.693147181F;
-    float p = 0x1.0fe5b8p-7F;
+    const float whole = 0x1.8p23F; /* added, it leaves k in the low bits */
+    float shifted = x + whole, r = x - (shifted - whole);
+    float p = 0x1.399b70p-7F;
 
-    p = p * r + 0x1.575f08p-5F;
-    p = p * r + 0x1.555a18p-3F;
-    p = p * r + 0x1.fffd1ap-2F;
-    p = p * r + 0x1.fffff6p-1F;
-    p = p * r + 0x1.000002p0F;
+    p = p * r + 0x1.ca15f0p-5F;
+    p = p * r + 0x1.ec06cep-3F;
+    p = p * r + 0x1.62e0d8p-1F;
+    p = p * r + 0x1.ffffe8p-1F;
     return near_float(near_bits(p) + (near_bits(shifted) << 23));
 }
 

@@ -3,48 +3,69 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/lanes.h"
 #include "core/law_near.h"
 #include "core/plan_draws.h"
 #include "core/plan_quantile.h"
 
-/* Configurations asked of all draws at once, and draws asked exactly for a quantile. */
-enum { AT_ONCE = 16, MANY = PLAN_QUANTILE_MANY };
+/* Configurations asked of all draws at once; draws asked exactly for a quantile; such draws of
+ * several configurations asked together. */
+enum { AT_ONCE = 16, MANY = PLAN_QUANTILE_MANY, TOGETHER = 4 * MANY };
+
+/* An end of an interval, told by the losses from `from` on: `fraction` of the way from the k-th
+ * smallest of n to the next. */
+struct end {
+    double *ret, fraction;
+    size_t from, n, k;
+};
+
+/* Draws that may be an end, each at its configuration, until they are asked together. */
+struct pending {
+    size_t n, n_ends, draw[TOGETHER];
+    struct law_x x[TOGETHER];
+    double column[LAW_MAX_COEFFICIENTS * TOGETHER], loss[TOGETHER];
+    struct end end[2 * AT_ONCE];
+};
 
 /* A model's draws, and room for their losses. */
 struct asked {
     const struct plan_model *model;
     const struct law_near *near; /* NULL: the law or the arena has none */
     float *value;                /* of near: AT_ONCE rows of near->stride */
-    uint8_t *mark;               /* of near: a row */
-    double *exact;               /* the draws column by column and a row of losses; NULL at first */
+    uint8_t *room;               /* of plan_quantile_find */
+    struct pending *pending;
+    double *exact; /* the draws column by column and a row of losses; NULL at first */
+    struct law_x *exact_x;
     double level;
     struct arena *arena;
 };
 
-static struct law_x x_of(const struct plan_configuration *c)
+/* As law_x_from_obs, of AT_ONCE at most. */
+static void find_x(struct plan_configuration *const *configurations, size_t count,
+                   struct law_x *ret_x)
 {
-    const struct obs obs = {
-        .n_active = c->n_active,
-        .n_total = c->n_total,
-        .tokens = c->tokens,
-        .experts = c->experts,
-        .granularity = c->granularity,
-    };
+    enum { N_ACTIVE, N_TOTAL, TOKENS, GRANULARITY, LOGARITHMS };
+    double ln[AT_ONCE * LOGARITHMS];
+    bool normal;
 
-    return law_x_from_obs(&obs);
-}
+    for (size_t k = 0; k < count; k++) {
+        const struct plan_configuration *c = configurations[k];
+        const double value[LOGARITHMS] = {c->n_active, c->n_total, c->tokens, c->granularity};
 
-/* Columns of draws, as law_losses wants them: of those at `place`, or (NULL) of the first. */
-static void copy_columns(const struct plan_model *model, const size_t *place, size_t count,
-                         double *ret_column)
-{
-    size_t n = model->law->n_coefficients;
+        memcpy(ln + k * LOGARITHMS, value, sizeof value);
+    }
+    normal = lanes_log_each(ln, count * LOGARITHMS);
+    for (size_t k = 0; k < count; k++) {
+        const struct plan_configuration *c = configurations[k];
+        const double *of = ln + k * LOGARITHMS;
 
-    for (size_t i = 0; i < count; i++) {
-        const double *draw = model->draws + (place ? place[i] : i) * n;
-
-        for (size_t j = 0; j < n; j++)
-            ret_column[j * count + i] = draw[j];
+        ret_x[k] = (struct law_x){
+            .ln_n_active = normal ? of[N_ACTIVE] : log(c->n_active),
+            .ln_n_total = normal ? of[N_TOTAL] : log(c->n_total),
+            .ln_tokens = normal ? of[TOKENS] : log(c->tokens),
+            .ln_granularity = normal ? of[GRANULARITY] : log(c->granularity),
+            .experts = c->experts,
+        };
     }
 }
 
@@ -52,39 +73,88 @@ static enum err_code interval_exactly(struct asked *asked, const struct law_x *x
                                       struct err *err)
 {
     const struct plan_model *model = asked->model;
-    size_t count = model->n_draws, columns = model->law->n_coefficients * count;
+    size_t n = model->law->n_coefficients, count = model->n_draws, columns = n * count;
 
     if (!asked->exact) {
         asked->exact = arena_alloc(asked->arena, (columns + count) * sizeof *asked->exact);
-        if (!asked->exact)
+        asked->exact_x = arena_alloc(asked->arena, count * sizeof *asked->exact_x);
+        if (!asked->exact || !asked->exact_x)
             return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws", count);
-        copy_columns(model, NULL, count, asked->exact);
+        for (size_t i = 0; i < count; i++)
+            for (size_t j = 0; j < n; j++)
+                asked->exact[j * count + i] = model->draws[i * n + j];
     }
-    law_losses(model->law, asked->exact, count, x, asked->exact + columns);
+    for (size_t i = 0; i < count; i++)
+        asked->exact_x[i] = *x;
+    law_losses(model->law, asked->exact, asked->exact_x, count, asked->exact + columns);
     plan_draws_quantiles(asked->exact + columns, count, asked->level, ret);
     return ERR_OK;
 }
 
+/* The k-th is the greatest of those than which no more are less: they are few, and this has no
+ * branch to miss. */
+static double end_of(const struct end *end, const double *loss)
+{
+    double at = -INFINITY, next = -INFINITY;
+
+    for (size_t i = 0; i < end->n; i++) {
+        size_t less = 0;
+
+        for (size_t j = 0; j < end->n; j++)
+            less += loss[j] < loss[i] ? 1 : 0;
+        at = less <= end->k && loss[i] > at ? loss[i] : at;
+        next = less <= end->k + 1 && loss[i] > next ? loss[i] : next;
+    }
+    return at + end->fraction * (next - at);
+}
+
+/* Asks what is pending; whole LANES, the first draw again and again at the end. */
+static void ask_pending(const struct plan_model *model, struct pending *pending)
+{
+    size_t columns = model->law->n_coefficients;
+    size_t count = (pending->n + LANES - 1) / LANES * LANES;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t of = i < pending->n ? i : 0;
+        const double *draw = model->draws + pending->draw[of] * columns;
+
+        for (size_t j = 0; j < columns; j++)
+            pending->column[j * count + i] = draw[j];
+        pending->x[i] = pending->x[of];
+    }
+    law_losses(model->law, pending->column, pending->x, count, pending->loss);
+    for (size_t k = 0; k < pending->n_ends; k++) {
+        const struct end *end = &pending->end[k];
+
+        *end->ret = end_of(end, pending->loss + end->from);
+    }
+    pending->n = pending->n_ends = 0;
+}
+
 /* From what is nearly the losses at x, within `error`; false where too many may be the ones looked
- * for. */
+ * for. The interval is there once what is pending is asked. */
 static bool interval_nearly(const struct asked *asked, const struct law_x *x, const float *value,
                             double error, struct plan_quantile q[2], double ret[2])
 {
-    const struct law_near *near = asked->near;
-    size_t place[2 * MANY], n = 0;
-    double column[LAW_MAX_COEFFICIENTS * 2 * MANY], loss[2 * MANY];
+    struct pending *pending = asked->pending;
 
-    if (!plan_quantile_find(value, near->count, near->stride, error, asked->mark, q))
+    if (!plan_quantile_find(value, asked->near->count, error, asked->room, q))
         return false;
+    if (pending->n + q[0].n + q[1].n > TOGETHER)
+        ask_pending(asked->model, pending);
     for (int i = 0; i < 2; i++) {
-        memcpy(place + n, q[i].place, q[i].n * sizeof *place);
-        n += q[i].n;
+        pending->end[pending->n_ends++] = (struct end){
+            .ret = &ret[i],
+            .fraction = q[i].fraction,
+            .from = pending->n,
+            .n = q[i].n,
+            .k = q[i].k - q[i].under,
+        };
+        for (size_t j = 0; j < q[i].n; j++) {
+            pending->x[pending->n] = *x;
+            pending->draw[pending->n++] = q[i].place[j];
+        }
     }
-    copy_columns(asked->model, place, n, column);
-    law_losses(asked->model->law, column, n, x, loss);
-    for (int i = 0; i < 2; i++)
-        ret[i] = plan_draws_between(i == 0 ? loss : loss + q[0].n, q[i].n, q[i].k - q[i].under,
-                                    q[i].fraction);
     return true;
 }
 
@@ -106,9 +176,12 @@ static void asked_init(struct asked *asked, const struct plan_model *model, doub
     if (!asked->near)
         return;
     asked->value = arena_alloc(arena, at_once * asked->near->stride * sizeof *asked->value);
-    asked->mark = arena_alloc(arena, asked->near->stride);
-    if (!asked->value || !asked->mark)
+    asked->room = arena_alloc(arena, plan_quantile_room(count));
+    asked->pending = arena_alloc(arena, sizeof *asked->pending);
+    if (!asked->value || !asked->room || !asked->pending)
         asked->near = NULL;
+    else
+        asked->pending->n = asked->pending->n_ends = 0;
 }
 
 enum err_code plan_interval_fill(const struct plan_model *model, double level,
@@ -129,8 +202,7 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
         double error = INFINITY;
         bool nearly;
 
-        for (size_t k = 0; k < n; k++)
-            x[k] = x_of(configurations[from + k]);
+        find_x(configurations + from, n, x);
         nearly = asked.near && model->law->near->losses(asked.near, x, n, asked.value, &error) &&
                  error < error_max;
         for (size_t k = 0; code == ERR_OK && k < n; k++) {
@@ -140,6 +212,8 @@ enum err_code plan_interval_fill(const struct plan_model *model, double level,
             if (!nearly || !interval_nearly(&asked, &x[k], value, error, q, interval))
                 code = interval_exactly(&asked, &x[k], interval, err);
         }
+        if (nearly)
+            ask_pending(model, asked.pending);
     }
     return code;
 }

@@ -1,188 +1,305 @@
 #include "core/plan_quantile.h"
 
-#include <endian.h>
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/near.h"
+#include "core/plan_levels.h"
 
-/* A range of FEW is aimed at. */
-enum { FEW = 16, MANY = PLAN_QUANTILE_MANY, CUTS = 4, NARROWINGS = 24 };
-
-/* What is further than so many errors from a value is not it for certain. */
-static const double errors_apart = 4;
+/* Ranges of FEW values are aimed at, in TURNS; too many in one are spread over all levels, at most
+ * CLOSER times. */
+enum {
+    FEW = 12,
+    TURNS = 8,
+    CLOSER = 4,
+    MANY = PLAN_LEVELS_MANY,
+    LEVELS = PLAN_LEVELS,
+    CUTS = PLAN_LEVELS_CUTS,
+    RANKED = 3
+};
 
 struct plan_quantile plan_quantile_at(double probability, size_t count)
 {
     double at = probability * (double)(count - 1);
     size_t k = (size_t)at;
-    struct plan_quantile q = {.k = k, .fraction = at - (double)k, .is_low = probability < 0.5};
 
-    for (q.n = 0; q.n < FEW && q.n < count; q.n++)
-        q.place[q.n] = q.n * count / FEW;
-    return q;
+    return (struct plan_quantile){.k = k, .fraction = at - (double)k};
 }
 
-LANES_INLINE void count_block(const float *value, float most, uint32_t count[NEAR_LANES])
+size_t plan_quantile_room(size_t count)
 {
-    for (int i = 0; i < NEAR_LANES; i++)
-        count[i] += value[i] <= most ? 1 : 0;
+    return plan_levels_room(count);
 }
 
-LANES_INLINE size_t sum_of(const uint32_t count[NEAR_LANES])
+/* What a loop of NEAR_LANES would be, where compilers make something else of it. */
+typedef float floats __attribute__((vector_size(NEAR_LANES * sizeof(float))));
+typedef int32_t ints __attribute__((vector_size(NEAR_LANES * sizeof(int32_t))));
+
+LANES_INLINE int32_t greatest(const ints *values)
 {
-    uint32_t sum = 0;
+    int32_t value[NEAR_LANES];
 
-    for (int i = 0; i < NEAR_LANES; i++)
-        sum += count[i];
-    return sum;
+    memcpy(value, values, sizeof value);
+    for (int half = NEAR_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            value[i] = value[i + half] > value[i] ? value[i + half] : value[i];
+    return value[0];
 }
 
-/* How many values are at most each of the thresholds. */
+/* The k-th smallest of n values > 0, for three k; n is a multiple of NEAR_LANES. It is the greatest
+ * of those than which no more are less. As positive ones, their bits are in their order. */
 LANES_CLONES
-static void count_at_most(const float *value, size_t stride, const float most[CUTS],
-                          size_t ret_count[CUTS])
+static void find_ranked(const float *value, size_t n, const int32_t k[RANKED],
+                        float ret_value[RANKED])
 {
-    uint32_t a[NEAR_LANES] = {0}, b[NEAR_LANES] = {0}, c[NEAR_LANES] = {0}, d[NEAR_LANES] = {0};
-    const float at_a = most[0], at_b = most[1], at_c = most[2], at_d = most[3];
+    const int32_t k_a = k[0], k_b = k[1], k_c = k[2];
+    ints a = {0}, b = {0}, c = {0};
 
-    for (size_t at = 0; at < stride; at += NEAR_LANES) {
-        count_block(value + at, at_a, a);
-        count_block(value + at, at_b, b);
-        count_block(value + at, at_c, c);
-        count_block(value + at, at_d, d);
-    }
-    ret_count[0] = sum_of(a);
-    ret_count[1] = sum_of(b);
-    ret_count[2] = sum_of(c);
-    ret_count[3] = sum_of(d);
-}
+    for (size_t from = 0; from < n; from += NEAR_LANES) {
+        ints rank = {0}, more = {0}, in_a, in_b, in_c;
+        floats at;
 
-/* Which values lie in (range[0], range[1]], bit 0, or (range[2], range[3]], bit 1. */
-LANES_CLONES
-static void mark(const float *value, size_t stride, const float range[CUTS], uint8_t *ret_mark)
-{
-    const float low_a = range[0], high_a = range[1], low_b = range[2], high_b = range[3];
-
-    for (size_t i = 0; i < stride; i++)
-        ret_mark[i] = (uint8_t)(((value[i] > low_a) & (value[i] <= high_a)) |
-                                ((value[i] > low_b) & (value[i] <= high_b)) << 1);
-}
-
-/* Forgets the range but not its draws, whose values say where the next will be. */
-static void begin(const float *value, size_t count, struct plan_quantile *q)
-{
-    float least = INFINITY, most = -INFINITY;
-
-    for (size_t i = 0; i < q->n; i++) {
-        least = fminf(least, value[q->place[i]]);
-        most = fmaxf(most, value[q->place[i]]);
-    }
-    q->middle = (least + most) / 2;
-    q->reach = (most - least) * 0.625F;
-    q->low = -INFINITY;
-    q->high = INFINITY;
-    q->under = 0;
-    q->upto = count;
-    q->margin = 0;
-}
-
-/* As long as an end is open: about the middle, further each time. */
-static void cuts_around(struct plan_quantile *q, float ret_cut[2])
-{
-    ret_cut[0] = fmaxf(q->low, q->middle - q->reach);
-    ret_cut[1] = fminf(q->high, q->middle + q->reach);
-    q->reach *= 2;
-}
-
-/* Where few would be left between if the range's values lay as those of a tail do, their number
- * growing with the square of the distance from its end, but for some deviations of that number; and
- * wider by the margin. */
-static void cuts_within(const struct plan_quantile *q, float ret_cut[2])
-{
-    float n = (float)(q->upto - q->under), share = (float)(q->k + 1 - q->under) / n;
-    float at = q->is_low ? sqrtf(share) : 1 - sqrtf(1 - share);
-    float width = q->high - q->low, margin = q->margin + 1.5F / sqrtf(n);
-
-    ret_cut[0] = q->low + width * fmaxf(at - margin, at / 4);
-    ret_cut[1] = q->high - width * fmaxf(1 - at - margin, (1 - at) / 4);
-}
-
-static void take_cuts(struct plan_quantile *q, const float at[2], const size_t count[2])
-{
-    bool missed = count[0] > q->k || count[1] < q->k + 2;
-
-    for (int j = 0; j < 2 && count[j] <= q->k; j++) {
-        q->low = at[j];
-        q->under = count[j];
-    }
-    for (int j = 1; j >= 0 && count[j] >= q->k + 2; j--) {
-        q->high = at[j];
-        q->upto = count[j];
-    }
-    q->margin = missed ? 2 * q->margin + 0.1F : 0;
-}
-
-/* Narrows the ranges to few values, by counting, which no branch of the data slows; both at once,
- * which takes no longer. */
-static void narrow(const float *value, size_t stride, struct plan_quantile q[2])
-{
-    for (int turn = 0; turn < NARROWINGS; turn++) {
-        bool few = true;
-        float cut[CUTS];
-        size_t count[CUTS];
-
-        for (int i = 0; i < 2; i++)
-            if (q[i].low == -INFINITY || q[i].high == INFINITY)
-                cuts_around(&q[i], cut + 2 * i);
-            else
-                cuts_within(&q[i], cut + 2 * i);
-        count_at_most(value, stride, cut, count);
-        for (int i = 0; i < 2; i++) {
-            take_cuts(&q[i], cut + 2 * i, count + 2 * i);
-            few = few && q[i].upto - q[i].under <= FEW;
+        memcpy(&at, value + from, sizeof at);
+        for (size_t j = 0; j < n; j += 2) {
+            rank -= at > value[j];
+            more -= at > value[j + 1];
         }
-        if (few)
+        rank += more;
+        in_a = (ints)at & (rank <= k_a);
+        in_b = (ints)at & (rank <= k_b);
+        in_c = (ints)at & (rank <= k_c);
+        a = (in_a & (in_a > a)) | (a & (in_a <= a));
+        b = (in_b & (in_b > b)) | (b & (in_b <= b));
+        c = (in_c & (in_c > c)) | (c & (in_c <= c));
+    }
+    ret_value[0] = near_float((uint32_t)greatest(&a));
+    ret_value[1] = near_float((uint32_t)greatest(&b));
+    ret_value[2] = near_float((uint32_t)greatest(&c));
+}
+
+/* The least and the greatest of every lane of the first values. */
+LANES_CLONES
+static void find_extremes(const float *value, size_t count, float ret_least[NEAR_LANES],
+                          float ret_most[NEAR_LANES])
+{
+    ints least, most;
+
+    memcpy(&least, value, sizeof least);
+    memcpy(&most, value, sizeof most);
+    for (size_t at = NEAR_LANES; at < count; at += NEAR_LANES) {
+        ints bits, less, more;
+
+        memcpy(&bits, value + at, sizeof bits);
+        less = bits < least;
+        more = bits > most;
+        least = (bits & less) | (least & ~less);
+        most = (bits & more) | (most & ~more);
+    }
+    memcpy(ret_least, &least, sizeof least);
+    memcpy(ret_most, &most, sizeof most);
+}
+
+/* The levels from low to below high hold the k-th value and the next: `under` values lie below low,
+ * `upto` below high. */
+struct range {
+    size_t k, count;
+    int low, high;
+    size_t under, upto;
+};
+
+/* Takes a cut inside that leaves both on one side of it. */
+static void take_cut(struct range *range, int cut, size_t below)
+{
+    bool inside = cut > range->low && cut < range->high;
+    bool is_low = inside && below <= range->k, is_high = inside && below >= range->k + 2;
+
+    range->low = is_low ? cut : range->low;
+    range->under = is_low ? below : range->under;
+    range->high = is_high ? cut : range->high;
+    range->upto = is_high ? below : range->upto;
+}
+
+static bool is_narrow(const struct range *range)
+{
+    return range->upto - range->under <= FEW || range->high - range->low <= 2;
+}
+
+/* A measure of how many values lie below that goes about evenly with their levels, as the fourth
+ * root of a number in a tail does. */
+static float evenly(const struct range *range, float below)
+{
+    float beyond = 2 * range->k < range->count ? below : below - (float)range->count;
+
+    return copysignf(sqrtf(sqrtf(fabsf(beyond))), beyond);
+}
+
+/* The level below which so many would lie if they went on as between two, but within the range. */
+static int level_at(const struct range *range, float below, const int level[2], const float at[2])
+{
+    float slope = (float)(level[1] - level[0]) / (at[1] - at[0]);
+    float cut = (float)level[0] + slope * (evenly(range, below) - at[0]);
+    float least = (float)(range->low + 1), most = (float)(range->high - 1);
+
+    cut = cut < most ? cut : most;
+    return (int)(cut > least ? cut : least);
+}
+
+/* Puts cuts, of which `below` were below them, where FEW would be left between; wider each turn. */
+static void move_cuts(const struct range *range, int turn, const size_t below[2], int cut[2])
+{
+    bool open = range->low == 0 || range->high == LEVELS;
+    const int level[2] = {open ? cut[0] : range->low, open ? cut[1] : range->high};
+    const float count[2] = {(float)(open ? below[0] : range->under),
+                            (float)(open ? below[1] : range->upto) + 1e-3F};
+    const float at[2] = {evenly(range, count[0]), evenly(range, count[1])};
+    float want = (float)(range->k + 1), reach = (0.35F + 0.1F * (float)turn) * FEW;
+
+    reach += 0.25F * (count[0] > want ? count[0] - want : 0);
+    reach += 0.25F * (count[1] < want ? want - count[1] : 0);
+    cut[0] = level_at(range, want > reach ? want - reach : 0, level, at);
+    cut[1] = level_at(range, want + reach, level, at);
+    cut[1] += cut[1] + 1 < range->high ? 1 : 0;
+}
+
+/* Narrows the ranges to few values; both at once, which takes little longer. */
+static void narrow(const struct plan_levels *levels, struct range range[2], int cut[CUTS])
+{
+    for (int turn = 0; turn < TURNS; turn++) {
+        size_t below[CUTS];
+
+        plan_levels_below(levels, cut, below);
+        for (int j = 0; j < CUTS; j++)
+            take_cut(&range[j / 2], cut[j], below[j]);
+        if (turn > 0 && is_narrow(&range[0]) && is_narrow(&range[1]))
             break;
+        move_cuts(&range[0], turn, below, cut);
+        move_cuts(&range[1], turn, below + 2, cut + 2);
     }
 }
 
-/* The places of the values in either range, both widened by so much, and how many values lie below
- * that; false when they are too many. */
-static bool gather(const float *value, size_t stride, float wider, uint8_t *marked,
-                   struct plan_quantile q[2])
+/* By how many levels a range must be wider to hold all that may be what its values are; LEVELS or
+ * more where that is no use. With what rounding adds. */
+static int wider_by(const struct plan_levels *levels, double error)
 {
-    float range[CUTS];
+    double levels_apart = ceil(2 * error * (double)(levels->end[1] * levels->scale) + 0.01);
 
-    for (int i = 0; i < 2; i++) {
-        range[2 * i] = q[i].low * (1 - wider);
-        range[2 * i + 1] = fminf(q[i].high * (1 + wider), FLT_MAX); /* not what fills up a row */
-        q[i].n = 0;
+    return levels_apart < LEVELS ? (int)levels_apart : LEVELS;
+}
+
+/* Of the values at n places, `under` values being less than all of them, those that may be the k-th
+ * or the next. False when too many may. */
+static bool keep_nearest(const float *value, const size_t *place, size_t n, size_t under,
+                         double error, struct plan_quantile *q)
+{
+    const int32_t k = (int32_t)(q->k - under), rank[RANKED] = {k, k + 1, 0};
+    float found[MANY + NEAR_LANES], end[RANKED], apart = (float)(4 * error);
+
+    for (size_t i = 0; i < n; i++)
+        found[i] = value[place[i]];
+    for (size_t i = 0; i < NEAR_LANES; i++)
+        found[n + i] = INFINITY;
+    find_ranked(found, (n + NEAR_LANES - 1) / NEAR_LANES * NEAR_LANES, rank, end);
+    end[0] *= 1 - apart;
+    end[1] *= 1 + apart;
+    q->n = 0;
+    q->under = under;
+    for (size_t i = 0; i < n && q->n < PLAN_QUANTILE_MANY; i++) {
+        q->under += found[i] < end[0] ? 1 : 0;
+        q->place[q->n] = place[i];
+        q->n += (found[i] >= end[0]) & (found[i] <= end[1]) ? 1 : 0;
     }
-    mark(value, stride, range, marked);
-    for (size_t at = 0; at < stride; at += sizeof(uint64_t)) {
-        uint64_t marks;
+    return q->n < PLAN_QUANTILE_MANY;
+}
 
-        memcpy(&marks, marked + at, sizeof marks);
-        for (marks = le64toh(marks); marks != 0; marks &= marks - 1) {
-            size_t bit = (size_t)__builtin_ctzll(marks), place = at + bit / 8;
-            struct plan_quantile *of = &q[bit % 8];
+/* Finds what may be the quantile that lies in the range; false when too much may. */
+static bool gather(const struct plan_levels *levels, const struct range *range, double error,
+                   struct plan_quantile *q)
+{
+    int wider = wider_by(levels, error);
+    int low = range->low > wider ? range->low - wider : 0;
+    int high = range->high + wider < LEVELS ? range->high + wider : LEVELS;
+    size_t place[MANY + PLAN_LEVELS_PAST], n = plan_levels_places(levels, low, high, place);
+    size_t under = range->under;
 
-            if (of->n == MANY)
-                return false;
-            of->place[of->n++] = place;
-            of->under -= value[place] <= of->low ? 1 : 0;
-        }
+    if (n > MANY)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        under -= levels->level[place[i]] < range->low - LEVELS / 2 ? 1 : 0;
+    return keep_nearest(levels->value, place, n, under, error, q);
+}
+
+/* The same with all levels over the range, as long as that makes them finer and nearness can tell
+ * its values apart. */
+static bool gather_closer(const struct plan_levels *levels, const struct range *range, double error,
+                          struct plan_quantile *q)
+{
+    struct plan_levels closer = *levels;
+    struct range last = *range;
+
+    for (int i = 0; i < CLOSER; i++) {
+        int wider = wider_by(&closer, error), cut[CUTS] = {64, 192, 64, 192};
+        const float end[2] = {closer.end[0] + (float)(last.low - wider - 1) / closer.scale,
+                              closer.end[0] + (float)(last.high + wider + 1) / closer.scale};
+        struct range again[2];
+
+        if (last.high - last.low + 2 * wider > LEVELS / 2 || !plan_levels_fill(&closer, end))
+            return false;
+        again[0] = again[1] =
+            (struct range){.k = q->k, .count = closer.count, .high = LEVELS, .upto = closer.count};
+        narrow(&closer, again, cut);
+        if (gather(&closer, &again[0], error, q))
+            return true;
+        last = again[0];
     }
+    return false;
+}
+
+static int cut_at(float value, const struct plan_levels *levels)
+{
+    float level = (value - levels->end[0]) * levels->scale;
+
+    level = level < LEVELS - 2 ? level : LEVELS - 2;
+    return (int)(level > 1 ? level : 1);
+}
+
+/* Fills in the levels over most values, and the first cuts: from the extremes of each lane of so
+ * many values that half of the lanes have one beyond the quantile. False where they are equal. */
+static bool begin(struct plan_levels *levels, const struct plan_quantile q[2], int ret_cut[CUTS])
+{
+    static const int32_t low_rank[RANKED] = {1, 4, 13}, high_rank[RANKED] = {2, 11, 14};
+    const size_t all = levels->count / NEAR_LANES * NEAR_LANES;
+    const size_t some = levels->count * 11 / (q[0].k + 1) / NEAR_LANES * NEAR_LANES;
+    float least[NEAR_LANES], most[NEAR_LANES], low[RANKED], high[RANKED];
+
+    find_extremes(levels->value, some < all ? some : all, least, most);
+    find_ranked(least, NEAR_LANES, low_rank, low);
+    find_ranked(most, NEAR_LANES, high_rank, high);
+    if (!plan_levels_fill(levels, (const float[2]){low[0], high[2]}))
+        return false;
+    ret_cut[0] = cut_at(low[1], levels);
+    ret_cut[1] = cut_at(low[2], levels) + 1;
+    ret_cut[2] = cut_at(high[0], levels);
+    ret_cut[3] = cut_at(high[1], levels) + 1;
     return true;
 }
 
-bool plan_quantile_find(const float *value, size_t count, size_t stride, double error,
-                        uint8_t *mark_room, struct plan_quantile q[2])
+bool plan_quantile_find(const float *value, size_t count, double error, uint8_t *room,
+                        struct plan_quantile q[2])
 {
-    begin(value, count, &q[0]);
-    begin(value, count, &q[1]);
-    narrow(value, stride, q);
-    return gather(value, stride, (float)(errors_apart * error), mark_room, q);
+    struct plan_levels levels = plan_levels_of(value, count, room);
+    struct range range[2];
+    int cut[CUTS];
+    bool found[2];
+
+    for (int i = 0; i < 2; i++)
+        range[i] = (struct range){.k = q[i].k, .count = count, .high = LEVELS, .upto = count};
+    if (!begin(&levels, q, cut) || wider_by(&levels, error) >= LEVELS)
+        return false;
+    narrow(&levels, range, cut);
+    for (int i = 0; i < 2; i++)
+        found[i] = gather(&levels, &range[i], error, &q[i]);
+    for (int i = 0; i < 2; i++)
+        if (!found[i] && !gather_closer(&levels, &range[i], error, &q[i]))
+            return false;
+    return true;
 }

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/lanes.h"
 #include "core/law_near.h"
+#include "core/plan_draws.h"
 #include "core/rng.h"
 #include "tests/unit/check.h"
 #include "tests/unit/core/plan_question.h"
@@ -89,6 +91,32 @@ static void sorted_interval(const struct fixture *f, const struct plan_configura
     }
 }
 
+/* By the plain route: every draw by law_losses, in its lanes. */
+static void exact_interval(const struct fixture *f, const struct plan_configuration *c,
+                           double level, double ret[2])
+{
+    static double columns[LAW_MAX_COEFFICIENTS * DRAWS], loss[DRAWS];
+    static struct law_x x[DRAWS];
+    const double size = c->n_active, tokens = c->tokens, fine = c->granularity;
+    double ln[LANES] = {size, tokens, fine};
+    size_t n = f->model.law->n_coefficients;
+
+    for (size_t i = 3; i < LANES; i++)
+        ln[i] = 1;
+    assert_true(lanes_log_each(ln, LANES));
+    for (size_t i = 0; i < DRAWS; i++) {
+        x[i] = (struct law_x){.ln_n_active = ln[0],
+                              .ln_n_total = ln[0],
+                              .ln_tokens = ln[1],
+                              .ln_granularity = ln[2],
+                              .experts = c->experts};
+        for (size_t j = 0; j < n; j++)
+            columns[j * DRAWS + i] = f->draws[i * n + j];
+    }
+    law_losses(f->model.law, columns, x, DRAWS, loss);
+    plan_draws_quantiles(loss, DRAWS, level, ret);
+}
+
 static void check(struct fixture *f, double level)
 {
     struct arena arena;
@@ -146,6 +174,31 @@ static void intervals_along_experts_are_those_of_all_losses_sorted(void **state)
             check(f, 0.98);
             free(f);
         }
+}
+
+/* Each draw asked exactly, all of them selected from: to the last bit. */
+static void intervals_are_to_the_bit_those_of_all_draws_asked_exactly(void **state)
+{
+    static const double levels[] = {0.02, 0.5, 0.9, 0.998}, spreads[] = {1e-6, 1e-3, 0.05};
+
+    (void)state;
+    for (size_t l = 0; l < 2; l++)
+        for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++)
+            for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+                struct fixture *f = fixture_make(laws[l], DRAWS, spreads[s]);
+                size_t n = f->model.law->n_coefficients;
+
+                for (size_t j = 0; j < DRAWS && s > 0; j += 3) /* ties */
+                    memcpy(f->draws + j * n, f->draws + j / 9 * n, n * sizeof *f->draws);
+                check(f, levels[i]);
+                for (size_t k = 0; k < CONFIGURATIONS; k++) {
+                    double want[2];
+
+                    exact_interval(f, &f->configuration[k], levels[i], want);
+                    assert_memory_equal(f->configuration[k].loss_interval, want, sizeof want);
+                }
+                free(f);
+            }
 }
 
 static void few_draws_and_equal_draws_have_intervals_too(void **state)
@@ -243,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_are_those_of_all_losses_sorted),
         cmocka_unit_test(intervals_along_experts_are_those_of_all_losses_sorted),
+        cmocka_unit_test(intervals_are_to_the_bit_those_of_all_draws_asked_exactly),
         cmocka_unit_test(few_draws_and_equal_draws_have_intervals_too),
         cmocka_unit_test(strange_draws_change_no_interval_but_by_what_they_are),
         cmocka_unit_test(near_losses_are_as_near_as_they_say),
