@@ -35,7 +35,7 @@ endif
 # The core is loops over numbers, worth vectors; what a request costs is spread over many small
 # functions, worth being optimised as one program.
 ifeq ($(SAN)$(findstring gcc,$(CC)),gcc)
-  LTO := -flto=auto
+  LTO := -flto=auto -fno-plt
   AR  := gcc-ar
 endif
 ALL_CFLAGS := $(STD) $(WARN) $(CFLAGS) $(LTO) $(SANFLAGS) -ffp-contract=off -MMD -MP

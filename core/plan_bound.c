@@ -13,7 +13,7 @@ static double least_loss_ready(const struct plan_closed_form *ready, double ln_b
     double ln_n = ready->ln_g + ready->ratio * ln_budget;
     double bound = exp(ready->ln_m + ready->mu * ln_n) + ready->c;
 
-    return isfinite(bound) ? bound : -INFINITY;
+    return bound < INFINITY ? bound : -INFINITY; /* nor is NAN */
 }
 
 /* The same without them: L = m·N^mu·(1 + p/q) + c, p = −mu, q = −nu, at
@@ -26,7 +26,19 @@ static double least_loss(const struct law_slice *slice, double ln_budget)
         return -INFINITY;
     ln_n = (log(p * slice->m[0] / (q * slice->n)) + q * ln_budget) / (p + q);
     bound = slice->m[0] * (1 + p / q) * exp(-p * ln_n) + slice->c;
-    return isfinite(bound) ? bound : -INFINITY;
+    return bound < INFINITY ? bound : -INFINITY; /* nor is NAN */
+}
+
+static double bound_cell(const struct plan_model *model, double experts, double granularity,
+                         double ln_budget)
+{
+    const struct plan_closed_form *ready = plan_slice_closed_form(model, experts);
+    struct law_slice slice;
+
+    if (ready)
+        return least_loss_ready(ready, ln_budget);
+    plan_slice(model, experts, experts > 1 ? granularity : 1, &slice);
+    return least_loss(&slice, ln_budget);
 }
 
 size_t plan_bound_cells(const struct plan_question *question, double *ret_bound)
@@ -34,25 +46,17 @@ size_t plan_bound_cells(const struct plan_question *question, double *ret_bound)
     const struct plan_model *model = &question->model;
     bool by_active = model->law->size_variable == LAW_N_ACTIVE;
     double ln_budget = log(question->limits.compute_flops / SHAPE_TRAIN_FLOPS_PER_PARAM);
-    size_t n = question->n_experts * question->n_granularity, least = 0;
+    size_t k = 0, least = 0;
 
-    for (size_t k = 0; k < n; k++) {
-        double experts = question->experts[k / question->n_granularity];
-        double granularity = experts > 1 ? question->granularity[k % question->n_granularity] : 1;
-        const struct plan_closed_form *ready = plan_slice_closed_form(model, experts);
-        struct law_slice slice;
-
-        if (!by_active) { /* of a total, FLOPs say nothing */
-            ret_bound[k] = -INFINITY;
-        } else if (ready) {
-            ret_bound[k] = least_loss_ready(ready, ln_budget);
-        } else {
-            plan_slice(model, experts, granularity, &slice);
-            ret_bound[k] = least_loss(&slice, ln_budget);
+    for (size_t i = 0; i < question->n_experts; i++)
+        for (size_t j = 0; j < question->n_granularity; j++, k++) {
+            ret_bound[k] = -INFINITY; /* of a total, FLOPs say nothing */
+            if (by_active)
+                ret_bound[k] =
+                    bound_cell(model, question->experts[i], question->granularity[j], ln_budget);
+            if (ret_bound[k] < ret_bound[least])
+                least = k;
         }
-        if (ret_bound[k] < ret_bound[least])
-            least = k;
-    }
     return least;
 }
 

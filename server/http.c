@@ -120,14 +120,21 @@ static enum err_code bind_all(struct http *http, struct err *err)
     return code;
 }
 
+/* Zeroed, each on cache lines of its own. */
+static struct loop *make_loops(size_t count)
+{
+    struct loop *loops = aligned_alloc(LOOP_ALIGNMENT, count * sizeof *loops);
+
+    return loops != NULL ? memset(loops, 0, count * sizeof *loops) : NULL;
+}
+
 enum err_code http_open(struct app *app, struct http **ret, struct err *err)
 {
     const struct options *options = &app->options;
     struct http *http = calloc(1, sizeof *http);
     enum err_code code;
 
-    if (http == NULL ||
-        (http->loops = calloc((size_t)options->threads, sizeof *http->loops)) == NULL) {
+    if (http == NULL || (http->loops = make_loops((size_t)options->threads)) == NULL) {
         free(http);
         return err_set(err, ERR_NO_MEMORY, "out of memory for event threads");
     }

@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -16,11 +17,12 @@
 #include "server/peers.h"
 
 enum {
-    LOOP_SWEEP_MS = 200,       /* how often deadlines are looked at */
-    LOOP_LINGERING_MAX = 16,   /* sockets kept for clients that still send, see linger */
-    LOOP_LINGER_MS = 3000,     /* for so long */
-    LOOP_BYTES_PER_MS = 16,    /* slower than this on top of the deadline is too slow */
-    LOOP_SPARE_MAX = 64,       /* requests kept for the next ones */
+    LOOP_SWEEP_MS = 200,     /* how often deadlines are looked at */
+    LOOP_LINGERING_MAX = 16, /* sockets kept for clients that still send, see linger */
+    LOOP_LINGER_MS = 3000,   /* for so long */
+    LOOP_BYTES_PER_MS = 16,  /* slower than this on top of the deadline is too slow */
+    LOOP_SPARE_MAX = 64,     /* requests kept for the next ones */
+    LOOP_ALIGNMENT = 64,     /* a cache line: what one thread counts, the next need not wait for */
     LOOP_KEEP_BODY = 64 * 1024 /* a spare request keeps a body buffer up to this */
 };
 
@@ -61,7 +63,8 @@ struct exchange {
     struct MHD_Connection *mhd;
     struct exchange *next; /* spare, or waiting for more of a stream */
     enum stage stage;
-    const char *uri; /* as sent, in the arena; NULL when memory was short */
+    char *uri; /* as sent, in the arena; cut off at the query by request_read; NULL when memory
+                  was short */
 
     char *body;
     size_t body_room;
@@ -86,7 +89,7 @@ struct lingerer {
 };
 
 struct loop {
-    struct http *http;
+    alignas(LOOP_ALIGNMENT) struct http *http;
     struct app *app;
     unsigned index;
     struct MHD_Daemon *daemon;

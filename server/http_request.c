@@ -121,15 +121,11 @@ static const char *check_framing(const struct framing *framing, const char *meth
 static const char *split_uri(struct exchange *exchange)
 {
     struct request *request = &exchange->call.request;
-    size_t length = strlen(exchange->uri);
-    char *uri = arena_copy(&exchange->call.arena, exchange->uri, length);
-    char *mark;
+    char *uri = exchange->uri, *mark;
 
-    if (uri == NULL)
-        return "the URL is too long";
-    if (!percent_clean(uri, length))
+    if (!percent_clean(uri, strlen(uri)))
         return "the URL holds bytes that must be percent-encoded";
-    if (strncasecmp(uri, "http://", 7) == 0) {
+    if (*uri != '/' && strncasecmp(uri, "http://", 7) == 0) {
         uri = strchr(uri + 7, '/');
         if (uri == NULL)
             return "the URL has no path";

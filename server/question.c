@@ -87,7 +87,7 @@ static enum err_code fill_list(struct call *call, struct field_numbers *list,
                                size_t (*defaults)(const struct model_choice *, double *))
 {
     if (list->count == 0) {
-        list->values = arena_calloc(&call->arena, PLAN_EXPERTS_MAX, sizeof *list->values);
+        list->values = arena_alloc(&call->arena, PLAN_EXPERTS_MAX * sizeof *list->values);
         if (list->values == NULL)
             return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
         list->count = defaults(choice, list->values);

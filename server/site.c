@@ -36,8 +36,8 @@ bool site_is_local_host(const char *host, const char *allowed)
 
     if (!is_port(host + length))
         return false;
-    if (same(host, length, "localhost", 9) || same(host, length, "[::1]", 5) ||
-        is_loopback_address(host, length))
+    if (is_loopback_address(host, length) || same(host, length, "localhost", 9) ||
+        same(host, length, "[::1]", 5))
         return true;
     while (allowed != NULL && *allowed != '\0') {
         size_t one = strcspn(allowed, ",");
