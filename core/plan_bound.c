@@ -73,22 +73,27 @@ enum err_code plan_first_init(struct plan_first *first, const struct plan_questi
                               struct arena *arena, struct err *err)
 {
     size_t n = question->n_experts * question->n_granularity;
-    double *bound;
 
     first->bound = NULL;
     if (question->objective != PLAN_LEAST_LOSS || n == 1 ||
         question->parts & (PLAN_CANDIDATES | PLAN_NEAR_OPTIMAL) ||
         question->limits.compute_flops == INFINITY)
         return ERR_OK;
-    bound = arena_alloc(arena, n * sizeof *bound);
-    if (!bound)
+    first->bound = arena_alloc(arena, n * sizeof *first->bound);
+    if (!first->bound)
         return err_set(err, ERR_NO_MEMORY, "no room for %zu configurations", n);
-    first->index = plan_bound_cells(question, bound);
+    plan_first_again(first, question);
+    return ERR_OK;
+}
+
+void plan_first_again(struct plan_first *first, const struct plan_question *question)
+{
+    if (!first->bound)
+        return;
+    first->index = plan_bound_cells(question, first->bound);
     first->outcome = solve(question, first->index, &first->cell, &first->point);
     first->most =
         first->outcome == PLAN_FOUND ? first->point.cost * (1 + bound_tolerance) : INFINITY;
-    first->bound = bound;
-    return ERR_OK;
 }
 
 bool plan_first_beats(const struct plan_first *first, size_t index)

@@ -15,8 +15,8 @@ size_t plan_bound_cells(const struct plan_question *question, double *ret_bound)
 
 /* Where only the best cell is asked for, the one that promises most, solved. */
 struct plan_first {
-    const double *bound; /* of each cell; NULL where all are to be solved */
-    double most;         /* beyond it a bound rules its cell out */
+    double *bound; /* of each cell; NULL where all are to be solved */
+    double most;   /* beyond it a bound rules its cell out */
     size_t index;
     enum plan_outcome outcome;
     struct plan_cell cell;
@@ -26,6 +26,9 @@ struct plan_first {
 /* ERR_NO_MEMORY. */
 enum err_code plan_first_init(struct plan_first *first, const struct plan_question *question,
                               struct arena *arena, struct err *err);
+
+/* The same for another model's question, in place. */
+void plan_first_again(struct plan_first *first, const struct plan_question *question);
 
 /* Whether the cell of this index cannot be the best, nor tie with it. It is then well-signed, and
  * its loss does not fall without end. */

@@ -166,31 +166,33 @@ static void prices_of_memory_are_derivatives(void **state)
     prices_are_derivatives(PLAN_LEAST_MEMORY);
 }
 
-static void the_spread_is_that_of_the_draws_own_optima(void **state)
+/* Every draw planned for by itself, and all its candidates, so that none is left out. */
+static void spread_is_that_of_optima(const char *preset, double wide, double memory_bytes)
 {
-    enum { DRAWS = 21 };
-    struct plan_question question = question_of("joint-2025"), one;
+    enum { DRAWS = 41 };
+    struct plan_question question = question_of(preset), one;
     size_t n = question.model.law->n_coefficients;
-    double draws[DRAWS * LAW_MAX_COEFFICIENTS], smallest = INFINITY, largest = 0, shares = 0;
-    size_t with_32 = 0;
+    double draws[DRAWS * LAW_MAX_COEFFICIENTS], smallest = INFINITY, largest = 0;
+    double experts[DRAWS], granularity[DRAWS], shares = 0;
     struct rng rng = rng_stream(41, 0);
     struct plan_answer answer;
     struct arena arena;
 
-    (void)state;
     arena_init(&arena, ARENA_BYTES);
     for (size_t i = 0; i < DRAWS; i++)
         for (size_t k = 0; k < n; k++)
-            draws[i * n + k] = question.model.coefficient[k] * (1 + 0.02 * rng_normal(&rng));
+            draws[i * n + k] = question.model.coefficient[k] * (1 + wide * rng_normal(&rng));
     question.limits.compute_flops = 1e22;
-    question.limits.memory_bytes = 100e9;
+    question.limits.memory_bytes = memory_bytes;
     one = question;
+    one.parts = PLAN_CANDIDATES;
     for (size_t i = 0; i < DRAWS; i++) {
         one.model.coefficient = draws + i * n;
         assert_true(solve(&one, &arena, &answer));
         smallest = fmin(smallest, answer.optimum.n_active);
         largest = fmax(largest, answer.optimum.n_active);
-        with_32 += answer.optimum.experts == 32;
+        experts[i] = answer.optimum.experts;
+        granularity[i] = answer.optimum.granularity;
     }
     question.model.draws = draws;
     question.model.n_draws = DRAWS;
@@ -201,12 +203,26 @@ static void the_spread_is_that_of_the_draws_own_optima(void **state)
     assert_near(answer.spread.n_active[0], smallest, 1e-12);
     assert_near(answer.spread.n_active[1], largest, 1e-12);
     for (size_t i = 0; i < answer.spread.n_choices; i++) {
-        shares += answer.spread.choice[i].share;
-        if (answer.spread.choice[i].experts == 32)
-            assert_near(answer.spread.choice[i].share, (double)with_32 / DRAWS, 1e-12);
+        const struct plan_choice *choice = &answer.spread.choice[i];
+        size_t with = 0;
+
+        for (size_t k = 0; k < DRAWS; k++)
+            with += experts[k] == choice->experts && granularity[k] == choice->granularity;
+        assert_near(choice->share, (double)with / DRAWS, 1e-12);
+        shares += choice->share;
     }
     assert_near(shares, 1, 1e-12);
     arena_release(&arena);
+}
+
+static void the_spread_is_that_of_the_draws_own_optima(void **state)
+{
+    (void)state;
+    spread_is_that_of_optima("joint-2025", 0.02, 100e9);
+    spread_is_that_of_optima("joint-2025", 0.1, INFINITY);
+    spread_is_that_of_optima("joint-granular-composed", 0.02, 100e9);
+    spread_is_that_of_optima("joint-granular-composed", 0.1, 20e9);
+    spread_is_that_of_optima("fine-grained-e64-2024", 0.05, INFINITY);
 }
 
 int main(void)
