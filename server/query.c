@@ -43,8 +43,8 @@ bool query_begin(const char *text, struct arena *arena, struct query *ret)
     *ret = (struct query){
         .at = copy,
         .end = copy + length,
-        .plain = utf8_plain(copy, length) == length && memchr(copy, '%', length) == NULL &&
-                 memchr(copy, '+', length) == NULL,
+        .plain = memchr(copy, '%', length) == NULL && memchr(copy, '+', length) == NULL &&
+                 utf8_valid(copy, length) == length,
     };
     return true;
 }
