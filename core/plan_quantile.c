@@ -6,12 +6,13 @@
 #include "core/near.h"
 #include "core/plan_levels.h"
 
-/* Ranges of FEW values are aimed at, in TURNS; too many in one are spread over all levels, at most
- * CLOSER times. */
+/* Ranges of FEW values are aimed at, in TURNS; more than SOME in one are spread over all levels, at
+ * most CLOSER times; more than MANY are too many. */
 enum {
     FEW = 12,
     TURNS = 8,
     CLOSER = 4,
+    SOME = 96,
     MANY = PLAN_LEVELS_MANY,
     LEVELS = PLAN_LEVELS,
     CUTS = PLAN_LEVELS_CUTS,
@@ -31,19 +32,28 @@ size_t plan_quantile_room(size_t count)
     return plan_levels_room(count);
 }
 
-/* What a loop of NEAR_LANES would be, where compilers make something else of it. */
-typedef float floats __attribute__((vector_size(NEAR_LANES * sizeof(float))));
-typedef int32_t ints __attribute__((vector_size(NEAR_LANES * sizeof(int32_t))));
+/* What a loop over VECTOR lanes would be, where compilers make something else of it: vectors that
+ * AVX2 compares at once, as AVX-512 does. */
+enum { VECTOR = 8 };
+typedef float floats __attribute__((vector_size(VECTOR * sizeof(float))));
+typedef int32_t ints __attribute__((vector_size(VECTOR * sizeof(int32_t))));
 
-LANES_INLINE int32_t greatest(const ints *values)
+LANES_INLINE void take_greater(ints *most, const ints *other)
 {
-    int32_t value[NEAR_LANES];
+    ints greater = *other > *most;
+
+    *most = (*other & greater) | (*most & ~greater);
+}
+
+LANES_INLINE float greatest(const ints *values)
+{
+    int32_t value[VECTOR];
 
     memcpy(value, values, sizeof value);
-    for (int half = NEAR_LANES / 2; half > 0; half /= 2)
+    for (int half = VECTOR / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             value[i] = value[i + half] > value[i] ? value[i + half] : value[i];
-    return value[0];
+    return near_float((uint32_t)value[0]);
 }
 
 /* The k-th smallest of n values > 0, for three k; n is a multiple of NEAR_LANES. It is the greatest
@@ -55,26 +65,27 @@ static void find_ranked(const float *value, size_t n, const int32_t k[RANKED],
     const int32_t k_a = k[0], k_b = k[1], k_c = k[2];
     ints a = {0}, b = {0}, c = {0};
 
-    for (size_t from = 0; from < n; from += NEAR_LANES) {
-        ints rank = {0}, more = {0}, in_a, in_b, in_c;
-        floats at;
+    for (size_t from = 0; from < n; from += 2 * VECTOR) {
+        floats at[2];
+        ints rank[2] = {{0}, {0}};
 
-        memcpy(&at, value + from, sizeof at);
-        for (size_t j = 0; j < n; j += 2) {
-            rank -= at > value[j];
-            more -= at > value[j + 1];
+        memcpy(at, value + from, sizeof at);
+        for (size_t j = 0; j < n; j++) {
+            rank[0] -= at[0] > value[j];
+            rank[1] -= at[1] > value[j];
         }
-        rank += more;
-        in_a = (ints)at & (rank <= k_a);
-        in_b = (ints)at & (rank <= k_b);
-        in_c = (ints)at & (rank <= k_c);
-        a = (in_a & (in_a > a)) | (a & (in_a <= a));
-        b = (in_b & (in_b > b)) | (b & (in_b <= b));
-        c = (in_c & (in_c > c)) | (c & (in_c <= c));
+        for (int i = 0; i < 2; i++) {
+            const ints in_a = (ints)at[i] & (rank[i] <= k_a), in_b = (ints)at[i] & (rank[i] <= k_b);
+            const ints in_c = (ints)at[i] & (rank[i] <= k_c);
+
+            take_greater(&a, &in_a);
+            take_greater(&b, &in_b);
+            take_greater(&c, &in_c);
+        }
     }
-    ret_value[0] = near_float((uint32_t)greatest(&a));
-    ret_value[1] = near_float((uint32_t)greatest(&b));
-    ret_value[2] = near_float((uint32_t)greatest(&c));
+    ret_value[0] = greatest(&a);
+    ret_value[1] = greatest(&b);
+    ret_value[2] = greatest(&c);
 }
 
 /* The least and the greatest of every lane of the first values. */
@@ -82,21 +93,23 @@ LANES_CLONES
 static void find_extremes(const float *value, size_t count, float ret_least[NEAR_LANES],
                           float ret_most[NEAR_LANES])
 {
-    ints least, most;
+    for (size_t from = 0; from < NEAR_LANES; from += VECTOR) {
+        ints less, most; /* less: the least, of which the signs are changed to look for the most */
 
-    memcpy(&least, value, sizeof least);
-    memcpy(&most, value, sizeof most);
-    for (size_t at = NEAR_LANES; at < count; at += NEAR_LANES) {
-        ints bits, less, more;
+        memcpy(&most, value + from, sizeof most);
+        less = -most;
+        for (size_t at = from + NEAR_LANES; at < count; at += NEAR_LANES) {
+            ints bits, opposite;
 
-        memcpy(&bits, value + at, sizeof bits);
-        less = bits < least;
-        more = bits > most;
-        least = (bits & less) | (least & ~less);
-        most = (bits & more) | (most & ~more);
+            memcpy(&bits, value + at, sizeof bits);
+            opposite = -bits;
+            take_greater(&most, &bits);
+            take_greater(&less, &opposite);
+        }
+        less = -less;
+        memcpy(ret_least + from, &less, sizeof less);
+        memcpy(ret_most + from, &most, sizeof most);
     }
-    memcpy(ret_least, &least, sizeof least);
-    memcpy(ret_most, &most, sizeof most);
 }
 
 /* The levels from low to below high hold the k-th value and the next: `under` values lie below low,
@@ -211,9 +224,10 @@ static bool keep_nearest(const float *value, const size_t *place, size_t n, size
     return q->n < PLAN_QUANTILE_MANY;
 }
 
-/* Finds what may be the quantile that lies in the range; false when too much may. */
+/* Finds what may be the quantile that lies in the range; false when more than `most` values lie
+ * there, or too many may be it. */
 static bool gather(const struct plan_levels *levels, const struct range *range, double error,
-                   struct plan_quantile *q)
+                   size_t most, struct plan_quantile *q)
 {
     int wider = wider_by(levels, error);
     int low = range->low > wider ? range->low - wider : 0;
@@ -221,37 +235,35 @@ static bool gather(const struct plan_levels *levels, const struct range *range, 
     size_t place[MANY + PLAN_LEVELS_PAST], n = plan_levels_places(levels, low, high, place);
     size_t under = range->under;
 
-    if (n > MANY)
+    if (n > most)
         return false;
     for (size_t i = 0; i < n; i++)
         under -= levels->level[place[i]] < range->low - LEVELS / 2 ? 1 : 0;
     return keep_nearest(levels->value, place, n, under, error, q);
 }
 
-/* The same with all levels over the range, as long as that makes them finer and nearness can tell
- * its values apart. */
+/* The same of MANY, with all levels over the range as long as that makes them finer and nearness
+ * can tell its values apart. */
 static bool gather_closer(const struct plan_levels *levels, const struct range *range, double error,
                           struct plan_quantile *q)
 {
     struct plan_levels closer = *levels;
-    struct range last = *range;
+    struct range last[2] = {*range, *range};
 
     for (int i = 0; i < CLOSER; i++) {
         int wider = wider_by(&closer, error), cut[CUTS] = {64, 192, 64, 192};
-        const float end[2] = {closer.end[0] + (float)(last.low - wider - 1) / closer.scale,
-                              closer.end[0] + (float)(last.high + wider + 1) / closer.scale};
-        struct range again[2];
+        const float end[2] = {closer.end[0] + (float)(last[0].low - wider - 1) / closer.scale,
+                              closer.end[0] + (float)(last[0].high + wider + 1) / closer.scale};
 
-        if (last.high - last.low + 2 * wider > LEVELS / 2 || !plan_levels_fill(&closer, end))
-            return false;
-        again[0] = again[1] =
+        if (last[0].high - last[0].low + 2 * wider > LEVELS / 2 || !plan_levels_fill(&closer, end))
+            break;
+        last[0] = last[1] =
             (struct range){.k = q->k, .count = closer.count, .high = LEVELS, .upto = closer.count};
-        narrow(&closer, again, cut);
-        if (gather(&closer, &again[0], error, q))
+        narrow(&closer, last, cut);
+        if (gather(&closer, &last[0], error, SOME, q))
             return true;
-        last = again[0];
     }
-    return false;
+    return gather(&closer, &last[0], error, MANY, q);
 }
 
 static int cut_at(float value, const struct plan_levels *levels)
@@ -297,9 +309,12 @@ bool plan_quantile_find(const float *value, size_t count, double error, uint8_t 
         return false;
     narrow(&levels, range, cut);
     for (int i = 0; i < 2; i++)
-        found[i] = gather(&levels, &range[i], error, &q[i]);
-    for (int i = 0; i < 2; i++)
+        found[i] = gather(&levels, &range[i], error, SOME, &q[i]);
+    for (int i = 0; i < 2; i++) {
+        if (i == 1 && !found[0] && !plan_levels_fill(&levels, levels.end)) /* as they were */
+            return false;
         if (!found[i] && !gather_closer(&levels, &range[i], error, &q[i]))
             return false;
+    }
     return true;
 }
