@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#include "core/curve_band.h"
 #include "core/curve_table.h"
 #include "core/lanes.h"
 
@@ -97,16 +96,15 @@ static bool fill_bands(const struct plan_question *question, const struct plan_c
     const struct curve_band_axes axes = {contour->n_sizes, contour->n_tokens, rows->ln_size,
                                          rows->ln_tokens};
     size_t points = contour->n_sizes * contour->n_tokens;
-    struct plan_draws draws;
+    struct curve_band band;
 
     contour->loss_low = arena_alloc(arena, points * sizeof *contour->loss_low);
     contour->loss_high = arena_alloc(arena, points * sizeof *contour->loss_high);
     if (!contour->loss_low || !contour->loss_high ||
-        !plan_draws_init(&draws, &question->model, arena))
+        !curve_band_init(&band, &question->model, question->level, arena))
         return false;
-    plan_draws_fill(&draws, cell->experts, cell->granularity);
-    return curve_band_fill(&draws, &axes, question->level, arena, contour->loss_low,
-                           contour->loss_high);
+    curve_band_turn(&band, cell->experts, cell->granularity);
+    return curve_band_grid(&band, &axes, arena, contour->loss_low, contour->loss_high);
 }
 
 /* The next count doubles of a block. */

@@ -58,7 +58,8 @@ bool curve_table_init(struct curve_table *table, const struct plan_question *que
         table->curve.column[k] = names[k];
         table->curve.value[k] = block + k * n_rows;
     }
-    return plan_draws_init(&table->draws, &question->model, arena);
+    return question->model.n_draws == 0 ||
+           curve_band_init(&table->band, &question->model, question->level, arena);
 }
 
 double *curve_table_column(struct curve_table *table, struct arena *arena, const char *name,
@@ -102,9 +103,9 @@ void curve_table_row(struct curve_table *table, const struct curve_cell *at, dou
     bool feasible = tokens >= 1 && plan_cell_broken(cell, d_model, tokens, used) == 0;
 
     if (tokens > 0 && question->model.n_draws > 0) {
-        plan_draws_fill(&table->draws, cell->experts, cell->granularity);
-        plan_draws_interval(&table->draws, plan_poly_at(&cell->size, d_model), tokens,
-                            question->level, interval);
+        curve_band_turn(&table->band, cell->experts, cell->granularity);
+        curve_band_point(&table->band, log(plan_poly_at(&cell->size, d_model)), log(tokens),
+                         interval);
     }
     most =
         plan_extrapolates_most(outside, plan_extrapolates(question->model.range, value, outside));

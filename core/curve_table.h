@@ -7,14 +7,14 @@
 #define MOEPLAN_CORE_CURVE_TABLE_H
 
 #include "core/curve.h"
-#include "core/plan_draws.h"
+#include "core/curve_band.h"
 #include "core/plan_least.h"
 
 /* A curve under way. */
 struct curve_table {
     const struct plan_question *question;
     struct curve curve;
-    struct plan_draws draws; /* at the (E, G) of the last row */
+    struct curve_band band; /* where the model has draws */
 };
 
 /* One (E, G) under some limits, and where its loss is least. */

@@ -4,7 +4,7 @@
 
 bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, struct arena *arena)
 {
-    size_t stride = model->n_draws, columns = 2 * LAW_MAX_SIZE_TERMS + 4;
+    size_t stride = model->n_draws, columns = 2 * LAW_MAX_SIZE_TERMS + 3;
     double *block;
 
     *draws = (struct plan_draws){.model = model, .experts = NAN};
@@ -21,7 +21,6 @@ bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, s
     draws->n = block;
     draws->nu = block + stride;
     draws->c = block + 2 * stride;
-    draws->loss = block + 3 * stride;
     return true;
 }
 
@@ -120,17 +119,4 @@ void plan_draws_quantiles(double *loss, size_t count, double level, double ret_i
             finite < 2 ? NAN
                        : between_from(loss, i == 0 ? 0 : k[0], finite, k[i], at - (double)k[i]);
     }
-}
-
-void plan_draws_interval(struct plan_draws *draws, double n_params, double tokens, double level,
-                         double ret_interval[2])
-{
-    double ln_n = log(n_params), ln_d = log(tokens);
-
-    for (size_t i = 0; i < draws->count; i++)
-        draws->loss[i] = draws->c[i] + draws->n[i] * exp(draws->nu[i] * ln_d);
-    for (size_t j = 0; j < draws->n_size_terms; j++)
-        for (size_t i = 0; i < draws->count; i++)
-            draws->loss[i] += draws->m[j][i] * exp(draws->mu[j][i] * ln_n);
-    plan_draws_quantiles(draws->loss, draws->count, level, ret_interval);
 }

@@ -1,7 +1,7 @@
-/* plan_draws: what a fit's bootstrap draws say of a loss.
+/* plan_draws: a fit's bootstrap draws at one E and G, and quantiles of what they say.
  *
- * Internal to the planner. The draws' slices at one (E, G), column by column, so that a thousand of
- * them are asked about one (N, D) in some ten microseconds. Memory from the arena.
+ * Internal to the planner. The draws' slices column by column, as loops over them want it. Memory
+ * from the arena.
  */
 #ifndef MOEPLAN_CORE_PLAN_DRAWS_H
 #define MOEPLAN_CORE_PLAN_DRAWS_H
@@ -13,7 +13,6 @@ struct plan_draws {
     double experts, granularity; /* that are filled in; NAN before */
     size_t count, n_size_terms;
     double *m[LAW_MAX_SIZE_TERMS], *mu[LAW_MAX_SIZE_TERMS], *n, *nu, *c;
-    double *loss; /* scratch */
 };
 
 /* Room for the model's draws at one (E, G) at a time. False when the arena is full. */
@@ -23,12 +22,8 @@ bool plan_draws_init(struct plan_draws *draws, const struct plan_model *model, s
  * count may be 0. */
 void plan_draws_fill(struct plan_draws *draws, double experts, double granularity);
 
-/* Quantiles (1 ± level)/2, linear between order statistics, of the draws' losses at (N, D); NAN
- * with fewer than two finite ones. */
-void plan_draws_interval(struct plan_draws *draws, double n_params, double tokens, double level,
-                         double ret_interval[2]);
-
-/* The same for count losses at hand, which are reordered and may hold non-finite values. */
+/* Quantiles (1 ± level)/2, linear between order statistics, of count losses, which are reordered
+ * and may hold non-finite values; NAN with fewer than two finite ones. */
 void plan_draws_quantiles(double *loss, size_t count, double level, double ret_interval[2]);
 
 /* The k-th smallest of count finite values (from 0) and `fraction` of the way to the next, if there

@@ -12,7 +12,8 @@ static const char *const curve_members[] = {
 
 enum {
     CONTOUR_POINTS_MAX = 500, /* a side */
-    WORK_MAX = 200000000,     /* rows times draws: some seconds; a contour's points: 0.3 s */
+    WORK_MAX = 200000000,     /* rows times draws: 2 s; a contour's points: 0.3 s */
+    SOLVES_MAX = 2000000,     /* rows, each the best of so many E and G: 2 to 6 s */
 };
 
 static enum err_code draw_isoflop(const struct question_query *query,
@@ -134,6 +135,25 @@ static void check_memory_limits(struct call *call, const struct drawing *drawing
                 "times points is at most %d", CURVE_POINTS_MAX);
 }
 
+/* Rows of frontiers and of experts are plans. */
+static enum err_code check_solves(struct call *call, const struct drawing *drawing)
+{
+    const struct plan_question *question = &drawing->question;
+    bool of_frontier = drawing->kind->draw == draw_frontier;
+    size_t runs = of_frontier && drawing->query.memory_limits.count > 0
+                      ? drawing->query.memory_limits.count
+                      : 1;
+    size_t each = question->n_granularity * (of_frontier ? runs * question->n_experts : 1);
+
+    if ((!of_frontier && drawing->kind->draw != draw_experts) ||
+        (size_t)drawing->query.points * each <= SOLVES_MAX)
+        return ERR_OK;
+    return err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "points", 0,
+                   "is at most %zu where each is the best of %zu plans: name fewer in experts and "
+                   "granularity",
+                   SOLVES_MAX / each, each);
+}
+
 /* Bands ask every draw at every row, or point of a contour. */
 static enum err_code check_work(struct call *call, const struct drawing *drawing)
 {
@@ -203,6 +223,8 @@ enum err_code curves_read(struct call *call)
         drawing.question.model.n_draws = 0;
     if (code == ERR_OK)
         code = answer_format(call, query->format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
+    if (code == ERR_OK)
+        code = check_solves(call, &drawing);
     if (code == ERR_OK)
         code = check_work(call, &drawing);
     if (code == ERR_OK)

@@ -30,7 +30,8 @@ const struct field question_fields[] = {
      .fallback = "60",
      .help =
          "Rows per curve; of a contour, of each side: at most 500. Rows of all curves, or points "
-         "of the contour, times the fit's draws: at most 200000000, unless bands=false."},
+         "of the contour, times the fit's draws: at most 200000000, unless bands=false; rows of a "
+         "frontier times its pairs of E and G: at most 2000000."},
     {.name = "bands",
      .kind = FIELD_BOOL,
      .offset = AT(bands),

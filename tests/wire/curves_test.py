@@ -309,6 +309,21 @@ def bands_are_not_asked_of_too_many_draws():
 
 
 @tap.test
+def frontiers_are_not_asked_of_too_many_plans():
+    """64 × 64 pairs of E and G leave 488 points; in two runs half of them."""
+    every = ','.join(map(str, range(1, 65)))
+    query = {'fit': 'joint-granular-composed', 'compute': 1e22, 'experts': every,
+             'granularity': every, 'fields': 'rows'}
+    for more, most in (({}, 488), ({'memory_limits': '80GB,640GB'}, 244)):
+        answer = daemon.get('/v1/curves/frontier', {**query, **more, 'points': most + 1})
+        assert answer.status == 400, answer
+        assert [e['parameter'] for e in answer.json['errors']] == ['points'], answer
+        assert f'at most {most} ' in answer.json['detail'], answer
+    assert daemon.get('/v1/curves/frontier', {**query, 'points': 100}).json['rows'] == 100
+    assert daemon.get('/v1/curves/experts', {**query, 'points': 500}).json['rows'] > 500
+
+
+@tap.test
 def csv_says_the_same():
     for kind in (*KINDS, 'contour'):
         drawn = curve(kind, fit='joint-2025', experts=8, compute=1e21, points=4)

@@ -138,6 +138,52 @@ static void strange_draws_have_bands_too(void **state)
     }
 }
 
+static const double *column(const struct curve *curve, const char *name)
+{
+    for (size_t k = 0; k < curve->n_columns; k++)
+        if (strcmp(curve->column[k], name) == 0)
+            return curve->value[k];
+    fail_msg("no column %s", name);
+    return NULL;
+}
+
+/* From one E and G to the next, some of whose draws may be lost. */
+static void rows_of_curves_have_the_same_bands(void **state)
+{
+    static double draws[DRAWS * LAW_MAX_COEFFICIENTS];
+    struct plan_question question = question_of("joint-granular-composed");
+    size_t n = question.model.law->n_coefficients;
+    struct curve curve;
+    struct arena arena;
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, ARENA_BYTES);
+    err_init(&err, &arena);
+    question.limits.compute_flops = 1e21;
+    question.level = level;
+    make_draws(&question.model, DRAWS, 0.02, draws);
+    /* Ê beyond every number, but for E = 1 */
+    for (size_t i = 0; i < DRAWS; i += 7)
+        draws[i * n + law_coefficient_index(question.model.law, "delta")] = 3000;
+    assert_int_equal(curve_isoflop(&question, 9, NAN, NAN, &arena, &curve, &err), ERR_OK);
+    for (size_t i = 0; i < curve.n_rows; i++) {
+        const struct obs run = {
+            .n_active = column(&curve, "n_active")[i],
+            .n_total = column(&curve, "n_total")[i],
+            .tokens = column(&curve, "tokens")[i],
+            .experts = column(&curve, "experts")[i],
+            .granularity = column(&curve, "granularity")[i],
+        };
+        double want[2];
+
+        sorted_interval(&question.model, &run, want);
+        assert_near(column(&curve, "loss_low")[i], want[0], 1e-12);
+        assert_near(column(&curve, "loss_high")[i], want[1], 1e-12);
+    }
+    arena_release(&arena);
+}
+
 static void no_draws_no_bands(void **state)
 {
     struct plan_question question = question_of("joint-2025");
@@ -160,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bands_are_the_quantiles_of_all_draws),
         cmocka_unit_test(strange_draws_have_bands_too),
+        cmocka_unit_test(rows_of_curves_have_the_same_bands),
         cmocka_unit_test(no_draws_no_bands),
     };
 
