@@ -12,7 +12,10 @@
 #include "server/model.h"
 #include "server/tables.h"
 
-enum { ITEMS_MAX = 10000 };
+enum {
+    ITEMS_MAX = 10000,
+    WORK_MAX = 20000000, /* items times draws: some seconds */
+};
 
 /* One configuration; NAN where the request is silent. */
 struct point {
@@ -91,7 +94,7 @@ const struct field predict_body_fields[] = {
      .required = true,
      .schema = "PredictItems",
      .custom = decode_items,
-     .help = "The configurations."},
+     .help = "The configurations: at most 10000, and 20000000 over the fit's draws."},
 };
 TABLE_IS(predict_body_fields, PREDICT_BODY_FIELDS);
 
@@ -349,9 +352,14 @@ enum err_code predict_post(struct call *call)
     struct predict_body body = {.level = LEVEL_DEFAULT};
     struct model_choice choice;
     struct out out;
+    size_t draws;
 
     if (read_items(call, &body, &choice) != ERR_OK)
         return call->err.code;
+    draws = choice.model.n_draws;
+    if (body.n_items * draws > WORK_MAX)
+        return err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/items", 0,
+                       "at most %zu items of a fit with %zu draws", WORK_MAX / draws, draws);
     out_init(&out, &call->arena);
     out_object_begin(&out, NULL);
     model_write_head(&out, &choice);

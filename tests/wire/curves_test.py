@@ -305,6 +305,12 @@ def bands_are_not_asked_of_too_many_draws():
         free = daemon.get(f'/v1/curves/{kind}', {**query, 'points': points, 'bands': 'false'})
         assert free.json['rows'] >= points, free
     assert daemon.get('/v1/curves/isoflop', {**query, 'points': 3}).json['rows'] == 64 * 4
+    one = {'n_active': 1e9, 'tokens': 1e10, 'experts': 16}
+    answer = daemon.post('/v1/predict', {'fit': fit.json['id'], 'items': [one] * 2001})
+    assert [e['pointer'] for e in answer.json['errors']] == ['/items'], answer
+    assert 'at most 2000 items' in answer.json['detail'], answer
+    answer = daemon.post('/v1/predict', {'fit': fit.json['id'], 'items': [one] * 20})
+    assert len(answer.json['items']) == 20, answer
     assert daemon.get('/v1/curves/frontier', {**query, 'points': 200}).json['rows'] == 200
 
 
