@@ -130,9 +130,9 @@ static void mark(const int8_t *level, size_t section, uint8_t from, uint8_t more
 size_t plan_levels_places(const struct plan_levels *levels, int low, int high,
                           size_t ret_place[PLAN_LEVELS_MANY + PLAN_LEVELS_PAST])
 {
-    enum { SOME = 3 };
+    enum { SOME = 2 };
     _Static_assert(SECTIONS * sizeof(uint64_t) + SOME <= PLAN_LEVELS_PAST, "all of one word");
-    size_t section = section_of(levels->count), n = 0;
+    size_t section = section_of(levels->count), n = 0, kept = 0;
 
     mark(levels->level, section, (uint8_t)(low - HALF), (uint8_t)(high - low - 1), levels->mark);
     for (size_t at = 0; at < section && n <= PLAN_LEVELS_MANY; at += sizeof(uint64_t)) {
@@ -142,14 +142,19 @@ size_t plan_levels_places(const struct plan_levels *levels, int low, int high,
         marks = le64toh(marks);
         do
             for (int i = 0; i < SOME; i++) {
-                size_t bit = (size_t)__builtin_ctzll(marks | UINT64_C(1) << 63);
-                size_t place = bit % 8 * section + at + bit / 8;
-
-                ret_place[n] = place;
-                n += (marks != 0) & (place < levels->count) ? 1 : 0;
+                ret_place[n] = SECTIONS * at + (size_t)__builtin_ctzll(marks | UINT64_C(1) << 63);
+                n += marks != 0 ? 1 : 0;
                 marks &= marks - 1;
             }
         while (marks != 0);
     }
-    return n;
+    if (n > PLAN_LEVELS_MANY)
+        return n;
+    for (size_t i = 0; i < n; i++) {
+        size_t place = ret_place[i] % SECTIONS * section + ret_place[i] / SECTIONS;
+
+        ret_place[kept] = place;
+        kept += place < levels->count ? 1 : 0; /* not what fills up the sections */
+    }
+    return kept;
 }

@@ -33,7 +33,8 @@ bool plan_levels_fill(struct plan_levels *levels, const float end[2]);
 void plan_levels_below(const struct plan_levels *levels, const int cut[PLAN_LEVELS_CUTS],
                        size_t ret_count[PLAN_LEVELS_CUTS]);
 
-/* The places of those from low to below high; more than PLAN_LEVELS_MANY when there are more. */
+/* The places of those from low to below high; more than PLAN_LEVELS_MANY when there are more, or
+ * would be with what fills up the room, which has the highest level. */
 size_t plan_levels_places(const struct plan_levels *levels, int low, int high,
                           size_t ret_place[PLAN_LEVELS_MANY + PLAN_LEVELS_PAST]);
 

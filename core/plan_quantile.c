@@ -219,7 +219,7 @@ static bool keep_nearest(const float *value, const size_t *place, size_t n, size
     for (size_t i = 0; i < n && q->n < PLAN_QUANTILE_MANY; i++) {
         q->under += found[i] < end[0] ? 1 : 0;
         q->place[q->n] = place[i];
-        q->n += (found[i] >= end[0]) & (found[i] <= end[1]) ? 1 : 0;
+        q->n += ((found[i] >= end[0]) & (found[i] <= end[1])) != 0 ? 1 : 0;
     }
     return q->n < PLAN_QUANTILE_MANY;
 }

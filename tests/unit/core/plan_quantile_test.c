@@ -106,7 +106,7 @@ static bool check(double (*way)(struct rng *), size_t count, double level, doubl
 
 static void places_hold_the_quantiles_of_all_values_sorted(void **state)
 {
-    static const size_t counts[] = {17, 129, 256, 1000, 1024, 9000, MOST};
+    static const size_t counts[] = {17, 129, 256, 257, 513, 1000, 1024, 1025, 9000, MOST};
 
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
