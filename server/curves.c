@@ -161,11 +161,12 @@ static enum err_code check_work(struct call *call, const struct drawing *drawing
     bool by_experts = drawing->kind->draw == draw_isoflop || drawing->kind->draw == draw_tokens;
     bool is_grid = drawing->kind->draw == NULL;
     size_t curves = by_experts ? question->n_experts : 1, points = (size_t)drawing->query.points;
-    size_t draws = question->model.n_draws, most;
+    size_t draws = question->model.n_draws, rows, most;
 
     if (draws == 0)
         return ERR_OK;
-    most = is_grid ? (size_t)sqrt((double)(WORK_MAX / draws)) : WORK_MAX / (curves * draws);
+    rows = WORK_MAX / draws;
+    most = is_grid ? (size_t)sqrt((double)rows) : rows / curves;
     if (points <= most)
         return ERR_OK;
     return err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, "points", 0,
