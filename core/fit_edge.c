@@ -131,19 +131,27 @@ double fit_edge_stride(struct fit_polish *polish, const struct fit_polish_goal *
     return best;
 }
 
+struct fit_polished fit_edge_hold(struct fit_edge *edge, const struct fit_polish_goal *goal,
+                                  const bool *held, double *z)
+{
+    const struct fit_problem *problem = edge->problem;
+    struct fit_polished got;
+
+    edge->held.n_priors = problem->n_priors;
+    edge->held.n_rows = problem->n_rows;
+    for (size_t j = 0; j < problem->p; j++)
+        if (held[j])
+            edge->held.lower[j] = edge->held.upper[j] = z[j];
+    got = fit_polish_run(&edge->polish, goal, z);
+    memcpy(edge->held.lower, problem->lower, sizeof problem->lower);
+    memcpy(edge->held.upper, problem->upper, sizeof problem->upper);
+    return got;
+}
+
 bool fit_edge_turns(const struct fit_problem *problem)
 {
     return problem->e_start != SIZE_MAX && problem->is_free[problem->e_start] &&
            problem->is_free[problem->e_max];
-}
-
-/* ln(Ê/E_start) at the centre's E. */
-static double gain(const struct fit_problem *problem, double start, double left)
-{
-    double e_start = exp(start), at_start = law_ln_experts(1.0, e_start, 0.0, NULL, NULL);
-
-    return law_ln_experts(problem->centre.experts, e_start, -expm1(left) / e_start, NULL, NULL) -
-           at_start;
 }
 
 /* With r = E_start/E_max and p = (1 − r)/E_start
@@ -155,8 +163,7 @@ void fit_edge_turn(struct fit_edge *edge, const struct fit_polish_goal *goal,
     const struct fit_problem *problem = edge->problem;
     size_t start = problem->coordinate[problem->e_start],
            left = problem->coordinate[problem->e_max];
-    size_t kappa = law_coefficient_index(problem->law, "kappa");
-    double before = gain(problem, z[start], z[left]);
+    bool held[LAW_MAX_COEFFICIENTS] = {false};
     double bend = exp(z[left] - z[start]) * (1.0 - 0.5 * exp(z[left]));
 
     z[start] = turn == FIT_EDGE_ENDLESS ? -log(2.0 * bend) : 0.0;
@@ -164,12 +171,6 @@ void fit_edge_turn(struct fit_edge *edge, const struct fit_polish_goal *goal,
               : turn == FIT_EDGE_LINEAR || bend >= 0.5 ? -INFINITY
                                                        : log(1.0 - sqrt(1.0 - 2.0 * bend));
     fit_problem_clip(problem, z);
-    if (kappa < problem->law->n_coefficients && problem->is_free[kappa])
-        z[problem->coordinate[kappa]] *= before / gain(problem, z[start], z[left]);
-    edge->held.n_priors = problem->n_priors;
-    edge->held.n_rows = problem->n_rows;
-    edge->held.lower[start] = edge->held.upper[start] = z[start];
-    (void)fit_polish_run(&edge->polish, goal, z);
-    edge->held.lower[start] = problem->lower[start];
-    edge->held.upper[start] = problem->upper[start];
+    held[start] = true;
+    (void)fit_edge_hold(edge, goal, held, z);
 }

@@ -25,6 +25,10 @@ enum err_code fit_edge_init(struct fit_edge *edge, const struct fit_problem *pro
 /* Whether an amplitude is so near the edge at z that a descent may have been stopped by it. */
 bool fit_edge_reached(const struct fit_problem *problem, const double *z);
 
+/* Down from z with coordinates j of held[j] where they are. */
+struct fit_polished fit_edge_hold(struct fit_edge *edge, const struct fit_polish_goal *goal,
+                                  const bool *held, double *z);
+
 /* Slides z down along the edge, closer to it in turns. Amplitudes held end a little inside: a
  * descent of the problem itself has the last word. */
 void fit_edge_walk(struct fit_edge *edge, const struct fit_polish_goal *goal, double *z);

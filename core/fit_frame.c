@@ -27,6 +27,29 @@ static unsigned moved(const struct law *law, size_t coefficient, const double *d
     return in;
 }
 
+/* Whether ln φ is linear in an exponent: its slopes phi and dphi stay when the exponent moves. */
+static bool is_linear(const struct law *law, const double *natural, size_t coefficient,
+                      const struct law_x *x, size_t count, const double *phi, const double *dphi)
+{
+    static const double step = 0.125, rounding = 1e-9;
+    double moved_phi[LAW_MAX_TERMS * FIT_FRAME_RUNS], at[LAW_MAX_COEFFICIENTS];
+    double moved_dphi[LAW_MAX_TERMS * LAW_MAX_COEFFICIENTS * FIT_FRAME_RUNS] = {0};
+
+    memcpy(at, natural, law->n_coefficients * sizeof *at);
+    at[coefficient] += step;
+    law->terms(at, x, count, moved_phi, moved_dphi);
+    for (size_t k = 0; k < law->n_terms; k++)
+        for (size_t r = 0; r < count; r++) {
+            size_t slope = (k * law->n_coefficients + coefficient) * count + r;
+            double was = dphi[slope] / phi[k * count + r];
+            double is = moved_dphi[slope] / moved_phi[k * count + r];
+
+            if (fabs(is - was) > rounding * fabs(was))
+                return false;
+        }
+    return true;
+}
+
 void fit_frame_init(struct fit_frame *frame, const struct law *law, const double *natural,
                     const struct law_x *x, size_t count)
 {
@@ -40,7 +63,8 @@ void fit_frame_init(struct fit_frame *frame, const struct law *law, const double
             const struct law_coefficient *c = &law->coefficients[i];
 
             if (c->role != LAW_EXPONENT || c->transform != LAW_IDENTITY || !isinf(c->lower) ||
-                !isinf(c->upper) || bits(c->needs) != level)
+                !isinf(c->upper) || bits(c->needs) != level ||
+                !is_linear(law, natural, i, x, count, phi, dphi))
                 continue;
             frame->in[frame->count] = moved(law, i, dphi, count);
             frame->order[frame->count++] = i;

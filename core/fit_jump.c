@@ -7,18 +7,26 @@
 #include "core/fit_bowl.h"
 #include "core/fit_edge.h"
 #include "core/fit_search_parts.h"
+#include "core/fit_shape.h"
 #include "core/rng.h"
 
 enum {
-    STARTS_A_JUMP = 8,  /* one jump for so many starts */
-    JUMPS_LEAST = 6,    /* in a row without gain… */
-    JUMPS_AGREEING = 4, /* …and until so many searches have ended at the best point… */
-    JUMPS_MOST = 16,    /* …but not for long: so many times the least */
-    MANY_RUNS = 300,    /* fewer have more optima, and cost less: so many times the jumps… */
-    MORE_FOR_FEW = 10,  /* …at most… */
-    MORE_IF_WIDE = 5,   /* …with more coefficients than WIDE, whose steps are dear */
-    WIDE = 9,
+    STARTS_A_JUMP = 8,    /* one jump for so many starts */
+    JUMPS_LEAST = 6,      /* in a row without gain… */
+    JUMPS_AGREEING = 4,   /* …and until so many searches have ended at the best point… */
+    JUMPS_MOST = 16,      /* …but not for long: so many times the least… */
+    LONGEST = 4,          /* …and so many times what is enough in a row */
+    MANY_RUNS = 300,      /* fewer have more optima, and cost less: so many times the jumps… */
+    MANY_IF_WIDE = 1000,  /* …with more coefficients than WIDE, some of which bend the law… */
+    WIDE = 9,             /* … */
+    MANY_IF_RARE = 3000,  /* …or where less than one search in RARE ends at the best point… */
+    RARE = 8,             /* … */
+    RARE_MOST = 32,       /* …and no more than so many… */
+    MOST_FOR_FEW = 100,   /* …at most… */
+    STEPS_ENOUGH = 20000, /* …as long as all descents together have no more steps */
+    WALKS_ENOUGH = 10,    /* along the edge of numbers without gain: they are dear */
     REWEIGH_STEPS = 15,
+    SHAPE_ROUNDS = 2,
 };
 
 /* The ways to leave the best point, in turn: a jump in its bowl's own measure; some coordinates
@@ -35,6 +43,9 @@ static const double worth_polishing = 1e-3;
  * another optimum than the best; after four jumps of 1 to 4 still 17 did, of 6 to 16 six, of 10 to
  * 20 two, of 30 to 60 six. */
 static const double jump_least = 10.0, jump_most = 20.0;
+
+/* A shape whose best point is no further above is worth leaving. */
+static const double worth_freeing = 2.0;
 
 /* An end on the edge of numbers no further above the best objective than this is worth a walk along
  * the edge. */
@@ -98,13 +109,15 @@ static size_t least_jumps(const struct search *search)
 static size_t patience(const struct search *search)
 {
     const struct fit_problem *problem = search->problem;
-    size_t most = problem->p > WIDE ? MORE_IF_WIDE : MORE_FOR_FEW, times = 1;
+    size_t many = problem->p > WIDE ? MANY_IF_WIDE : MANY_RUNS, times;
 
-    if (problem->n < MANY_RUNS)
-        times = MANY_RUNS / problem->n < most ? MANY_RUNS / problem->n : most;
+    if (RARE * search->found->agreeing < search->found->ended &&
+        search->found->agreeing < RARE_MOST)
+        many = MANY_IF_RARE;
+    times = many / problem->n < MOST_FOR_FEW ? many / problem->n : MOST_FOR_FEW;
     if (lacks_a_term(search))
         times *= 2;
-    return times * least_jumps(search);
+    return (times > 0 ? times : 1) * least_jumps(search);
 }
 
 /* What jumps work with. */
@@ -114,6 +127,8 @@ struct jumps {
     struct fit_bowl bowl;
     bool has_bowl;
     struct fit_edge edge;
+    size_t walks;   /* along the edge that brought nothing better */
+    size_t steps;   /* of all descents */
     double *weight; /* n_rows */
 };
 
@@ -194,12 +209,18 @@ static struct fit_polished descend(struct jumps *jumps, double *z)
     polish->known_ctx = &jumps->bowl;
     got = fit_polish_run(polish, &jumps->glance, z);
     polish->known = NULL;
+    jumps->steps += got.iterations;
     if (got.known)
         got.objective = best;
-    else if (got.objective < best * (1.0 + worth_walking) && fit_edge_reached(search->problem, z))
+    else if (got.objective < best * (1.0 + worth_walking) && jumps->walks < WALKS_ENOUGH &&
+             fit_edge_reached(search->problem, z)) {
         got = leave_edge(jumps, z);
-    else if (got.objective < best * (1.0 + worth_polishing))
+        jumps->walks++;
+        jumps->steps += got.iterations;
+    } else if (got.objective < best * (1.0 + worth_polishing)) {
         got = fit_polish_run(polish, &jumps->goal, z);
+        jumps->steps += got.iterations;
+    }
     return got;
 }
 
@@ -228,32 +249,86 @@ static enum err_code begin(struct search *search, struct arena *arena, struct ju
     return code;
 }
 
+/* Descends from z and keeps what is better. */
+static bool try_from(struct jumps *jumps, double *z)
+{
+    struct search *search = jumps->search;
+    struct fit_polished got = descend(jumps, z);
+    bool better = search_take(search, &got, z, 1);
+
+    search->found->ended++;
+    if (better) {
+        jumps->walks = 0;
+        jumps->has_bowl = fit_bowl_find(search->polish, search->found->z, &jumps->bowl);
+    }
+    return better;
+}
+
+/* From every shape to the best point that has it, and on from there if it is no hopeless one. */
+static enum err_code try_shapes(struct jumps *jumps, struct err *err)
+{
+    struct search *search = jumps->search;
+    double from[LAW_MAX_COEFFICIENTS], z[LAW_MAX_COEFFICIENTS];
+    bool better = true, held[LAW_MAX_COEFFICIENTS];
+
+    for (int round = 0; round < SHAPE_ROUNDS && better; round++) {
+        better = false;
+        memcpy(from, search->found->z, sizeof from);
+        for (size_t shape = 0; shape < FIT_SHAPES; shape++) {
+            memcpy(z, from, sizeof z);
+            if (!fit_shape_set(search->problem, shape, z, held) ||
+                !(fit_edge_hold(&jumps->edge, &jumps->glance, held, z).objective <
+                  worth_freeing * search->found->objective))
+                continue;
+            better = try_from(jumps, z) || better;
+            if (search_cancelled(search))
+                return err_set(err, ERR_CANCELLED, "the fit was cancelled");
+        }
+    }
+    return ERR_OK;
+}
+
+/* To the same shape in other coordinates: in the best ones a valley that has no end is shorter. */
+static void try_turns(struct jumps *jumps)
+{
+    struct search *search = jumps->search;
+    size_t agreeing = search->found->agreeing;
+
+    for (size_t turn = 0; fit_edge_turns(search->problem) && turn < FIT_EDGE_TURNS; turn++) {
+        double z[LAW_MAX_COEFFICIENTS];
+        struct fit_polished got;
+
+        memcpy(z, search->found->z, sizeof z);
+        fit_edge_turn(&jumps->edge, &jumps->goal, turn, z);
+        got = fit_polish_run(search->polish, &jumps->goal, z);
+        (void)search_take(search, &got, z, 0);
+        search->found->agreeing = agreeing;
+    }
+}
+
 enum err_code fit_jump_about(struct search *search, struct arena *arena, struct err *err)
 {
     size_t fruitless = 0;
     struct jumps jumps;
     enum err_code code = begin(search, arena, &jumps, err);
 
+    if (code == ERR_OK)
+        code = try_shapes(&jumps, err);
     for (size_t k = 0; search->problem->p > 0 && code == ERR_OK; k++) {
-        size_t most = patience(search);
+        size_t most = jumps.steps < STEPS_ENOUGH ? patience(search) : least_jumps(search);
         struct rng rng = rng_stream(search->options->seed, ~(uint64_t)k);
         double z[LAW_MAX_COEFFICIENTS];
-        struct fit_polished got;
 
         if ((fruitless >= most && search->found->agreeing >= JUMPS_AGREEING) ||
-            k >= JUMPS_MOST * least_jumps(search) + most)
+            k >= JUMPS_MOST * least_jumps(search) + LONGEST * most)
             break;
         memcpy(z, search->found->z, sizeof z);
         leave(&jumps, k, &rng, z);
-        got = descend(&jumps, z);
-        search->found->ended++;
-        fruitless++;
-        if (search_take(search, &got, z, 1)) {
-            fruitless = 0;
-            jumps.has_bowl = fit_bowl_find(search->polish, search->found->z, &jumps.bowl);
-        }
+        fruitless = try_from(&jumps, z) ? 0 : fruitless + 1;
         if (search_cancelled(search))
             code = err_set(err, ERR_CANCELLED, "the fit was cancelled");
     }
+    if (code == ERR_OK)
+        try_turns(&jumps);
     return code;
 }

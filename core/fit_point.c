@@ -4,6 +4,23 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/law_parts.h"
+
+/* Whether κ is searched: only beside E_start and E_max, by which it is measured. */
+static bool has_kappa(const struct fit_problem *problem)
+{
+    return problem->kappa != SIZE_MAX && problem->is_free[problem->kappa];
+}
+
+/* ln(Ê/E_start) at the centre, and how it moves; 1 and not at all where it vanishes. */
+static struct law_saturation centre_gain(const struct fit_problem *problem, const double *natural)
+{
+    struct law_saturation at = law_saturate(problem->centre.experts, natural[problem->e_start],
+                                            1.0 / natural[problem->e_max]);
+
+    return at.ln_gain > 0.0 ? at : (struct law_saturation){.ln_gain = 1.0};
+}
+
 void fit_problem_frame(const struct fit_problem *problem, const double *natural,
                        struct fit_frame *ret_frame)
 {
@@ -16,6 +33,8 @@ void fit_problem_frame(const struct fit_problem *problem, const double *natural,
     for (size_t i = 0; i < problem->law->n_coefficients; i++)
         if (problem->law->coefficients[i].role == LAW_SATURATION)
             at[i] = natural[i];
+    if (has_kappa(problem))
+        at[problem->kappa] /= centre_gain(problem, natural).ln_gain;
     fit_frame_set(ret_frame, problem->law, at, problem->frame_x, problem->n_frame_x);
 }
 
@@ -47,6 +66,10 @@ static void plain_at(const struct fit_problem *problem, const double *z, double 
 
         ret_natural[problem->e_max] = ret_natural[problem->e_start] / room;
     }
+    if (has_kappa(problem))
+        ret_natural[problem->kappa] = z[problem->coordinate[problem->kappa]] /
+                                      (1.0 - z[problem->coordinate[problem->kappa]]) /
+                                      centre_gain(problem, ret_natural).ln_gain;
 }
 
 /* ∂(1/E_max)/∂z: E_max follows E_start at a given ln(1 − E_start/E_max). */
@@ -60,6 +83,21 @@ static void e_max_chain(const struct fit_problem *problem, const double *natural
     if (of_start != SIZE_MAX)
         chain[problem->e_max][of_start] =
             -share / (e_start * e_start) * chain[problem->e_start][of_start];
+}
+
+/* ∂κ/∂z, κ = w/(1 − w)/ln(Ê/E_start); the chains of E_start and E_max are set. */
+static void kappa_chain(const struct fit_problem *problem, const double *natural,
+                        double (*chain)[LAW_MAX_COEFFICIENTS])
+{
+    struct law_saturation at = centre_gain(problem, natural);
+    double *of_kappa = chain[problem->kappa], kappa = natural[problem->kappa];
+    double more = 1.0 + kappa * at.ln_gain;
+
+    for (size_t j = 0; j < problem->p; j++)
+        of_kappa[j] = -kappa / at.ln_gain *
+                      (at.d_ln_gain_by_start * chain[problem->e_start][j] +
+                       at.d_inverse_e_max * chain[problem->e_max][j]);
+    of_kappa[problem->coordinate[problem->kappa]] = more * more / at.ln_gain;
 }
 
 /* How the exponents move with saturation coordinate j, effects kept: by differences to one side,
@@ -111,6 +149,8 @@ void fit_problem_searched(const struct fit_problem *problem, const double *z, do
             if (problem->is_free[frame.order[l]])
                 ret_chain[i][problem->coordinate[frame.order[l]]] = slopes[o][l];
     }
+    if (has_kappa(problem))
+        kappa_chain(problem, ret_natural, ret_chain);
 }
 
 bool fit_problem_term_in_range(double term)
@@ -171,6 +211,11 @@ void fit_problem_natural(const struct fit_problem *problem, const double *z,
     }
 }
 
+static double weight_of(double t)
+{
+    return isinf(t) ? 1.0 : t / (1.0 + t);
+}
+
 void fit_problem_point(const struct fit_problem *problem, const double *coefficients, double *ret_z)
 {
     const struct law *law = problem->law;
@@ -188,6 +233,8 @@ void fit_problem_point(const struct fit_problem *problem, const double *coeffici
             ret_z[j] = effect[problem->place[i]];
         else if (i == problem->e_max)
             ret_z[j] = log1p(-coefficients[problem->e_start] / coefficients[i]);
+        else if (i == problem->kappa)
+            ret_z[j] = weight_of(coefficients[i] * centre_gain(problem, coefficients).ln_gain);
         else if (k == SIZE_MAX)
             ret_z[j] = law_to_transform(law->coefficients[i].transform, coefficients[i]);
         else

@@ -16,6 +16,9 @@ static const double saturation_margin = 5e-6;
  * proportional to a constant plus E to a percent, and stays so beyond. */
 static const double e_start_most = 100.0;
 
+/* A kappa without a finite optimum walks off. So near 1 a weight is as good as all. */
+static const double weight_most = 1.0 - 1e-12;
+
 static void set_bounds(struct fit_problem *problem)
 {
     const struct law *law = problem->law;
@@ -35,6 +38,11 @@ static void set_bounds(struct fit_problem *problem)
         if (problem->index[j] == problem->e_max) {
             problem->lower[j] = log(saturation_margin);
             problem->upper[j] = 0.0;
+            continue;
+        }
+        if (problem->index[j] == problem->kappa) {
+            problem->lower[j] = 0.0;
+            problem->upper[j] = weight_most;
             continue;
         }
         if (problem->index[j] == problem->e_start)
@@ -58,6 +66,8 @@ static void set_coefficients(struct fit_problem *problem, const bool *is_free,
     problem->e_max = law_coefficient_index(law, "E_max");
     if (problem->e_start == law->n_coefficients || problem->e_max == law->n_coefficients)
         problem->e_start = problem->e_max = SIZE_MAX;
+    problem->kappa = law_coefficient_index(law, "kappa");
+    problem->kappa = problem->kappa == law->n_coefficients ? SIZE_MAX : problem->kappa;
     for (size_t i = 0; i < law->n_coefficients; i++) {
         problem->term[i] = SIZE_MAX;
         if (law->coefficients[i].role == LAW_AMPLITUDE) {

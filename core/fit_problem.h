@@ -6,6 +6,7 @@
  * runs;
  * - an exponent of the frame: its effect (fit_frame.h);
  * - E_max: ln(1 − E_start/E_max);
+ * - kappa: t/(1 + t) of t = κ·ln(Ê/E_start) at the centre, which E_start and E_max do not move;
  * - any other: the coefficient in its transform.
  * So a change of units of parameters, tokens or loss leaves z where it is, and amplitudes do not
  * move with exponents. Amplitudes of laws with signed terms or without logarithms are taken as they
@@ -62,7 +63,7 @@ struct fit_problem {
     size_t amplitude[LAW_MAX_TERMS];         /* the coefficient of a term */
     double fixed[LAW_MAX_COEFFICIENTS];      /* natural values where not free */
     double lower[LAW_MAX_COEFFICIENTS], upper[LAW_MAX_COEFFICIENTS]; /* box, by coordinate */
-    size_t e_start, e_max;                /* descriptor indices, SIZE_MAX when the law has none */
+    size_t e_start, e_max, kappa;         /* descriptor indices, SIZE_MAX when the law has none */
     bool is_factor[LAW_MAX_COEFFICIENTS]; /* by coordinate: amplitudes, and weights within terms */
     bool normalised;                      /* whether amplitudes are taken at the centre */
     struct law_x centre;

@@ -2,10 +2,11 @@
  *
  * Seeded starts of the law's box are screened by their variable projection value on a thinned
  * problem; the best descend there; the distinct ends are polished on all runs. Where runs lie far
- * off the best of them, all descend once more without those. The best point is then left by jumps
- * of many standard deviations in every direction at once, or to other values of some coordinates,
- * polished again, until several in a row bring nothing better (fit_jump.c). Of many runs the search
- * sees some; its best point is polished on all.
+ * off the best of them, all descend once more without those. The best point is then left for every
+ * shape of the law (fit_shape.h), and by jumps of many standard deviations in every direction at
+ * once, or to other values of some coordinates, polished again, until several in a row bring
+ * nothing better (fit_jump.c). Of many runs the search sees some; its best point is polished on
+ * all.
  */
 #ifndef MOEPLAN_CORE_FIT_SEARCH_H
 #define MOEPLAN_CORE_FIT_SEARCH_H
