@@ -23,7 +23,7 @@ enum {
     RARE = 8,             /* … */
     RARE_MOST = 32,       /* …and no more than so many… */
     MOST_FOR_FEW = 100,   /* …at most… */
-    STEPS_ENOUGH = 20000, /* …as long as all descents together have no more steps */
+    STEPS_ENOUGH = 12000, /* …as long as all descents together have no more steps */
     WALKS_ENOUGH = 10,    /* along the edge of numbers without gain: they are dear */
     REWEIGH_STEPS = 15,
     SHAPE_ROUNDS = 2,
