@@ -35,11 +35,14 @@ endif
 # The core is loops over numbers, worth vectors; what a request costs is spread over many small
 # functions, worth being optimised as one program.
 ifeq ($(SAN)$(findstring gcc,$(CC)),gcc)
-  LTO := -flto=auto -fno-plt
+  LTO := -flto=auto -ffat-lto-objects -fno-plt
   AR  := gcc-ar
 endif
 ALL_CFLAGS := $(STD) $(WARN) $(CFLAGS) $(LTO) $(SANFLAGS) -ffp-contract=off -MMD -MP
-LDFLAGS += $(LTO) $(SANFLAGS) -pthread
+LDFLAGS += $(SANFLAGS) -pthread
+# Tests are too many for that: they are linked from the same objects as they are.
+LINK       := $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto)
+LINK_WHOLE := $(CC) $(LDFLAGS) $(LTO)
 
 CORE_LIBS   := -lgsl -lgslcblas -lm
 DB_LIBS     := -lsqlite3 -lnettle
@@ -80,7 +83,7 @@ $(BUILD)/%.a:
 	$(AR) rcs $@ $^
 
 $(BUILD)/moeplan: $(call obj,$(SHELL_SRC)) $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(HTTP_LIBS) $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
+	$(LINK_WHOLE) -o $@ $^ $(HTTP_LIBS) $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
 
 # Unit tests: the libraries each layer may link are named here, so the linker proves the layering.
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
@@ -88,13 +91,13 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 
 $(BUILD)/tests/core/%: $(BUILD)/obj/tests/unit/core/%.o $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) -lcmocka
+	$(LINK) -o $@ $^ $(CORE_LIBS) -lcmocka
 $(BUILD)/tests/db/%: $(BUILD)/obj/tests/unit/db/%.o $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(DB_LIBS) $(CORE_LIBS) -lcmocka
+	$(LINK) -o $@ $^ $(DB_LIBS) $(CORE_LIBS) -lcmocka
 $(BUILD)/tests/server/%: $(BUILD)/obj/tests/unit/server/%.o $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
+	$(LINK) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
 # Fault tests bring disks that lose power and a malloc that fails (alloc.c, included where it is
 # wanted). Sanitizers own malloc, so tests with it are built and run without them.
@@ -107,7 +110,7 @@ FAULT_SUPPORT := $(filter-out %_test.c %/alloc.c,$(wildcard tests/fault/*.c))
 $(BUILD)/tests/fault/%: $(BUILD)/obj/tests/fault/%.o $(call obj,$(FAULT_SUPPORT)) \
                         $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
+	$(LINK) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS) -lcmocka
 
 # Fuzz targets replay their corpus as tests; `make fuzz` lets libFuzzer search with them.
 FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -116,7 +119,7 @@ FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(BUILD)/obj/tests/f
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) \
                        $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
+	$(LINK) $(filter-out %.o,$(FUZZ_MAIN)) -o $@ $^ $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
 
 .PHONY: units allocs fuzzers
 units: $(filter-out $(ALLOC),$(UNIT) $(FAULT)) $(FUZZ)
@@ -129,7 +132,7 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c 
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/server.a $(BUILD)/db.a $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(HTTP_LIBS) $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
+	$(LINK_WHOLE) -o $@ $^ $(HTTP_LIBS) $(SERVER_LIBS) $(DB_LIBS) $(CORE_LIBS)
 
 .PHONY: benches
 benches: $(BENCH)
