@@ -9,6 +9,17 @@
 #include "core/fit_interval.h"
 #include "core/fit_work.h"
 
+/* Whether an interval of draws enough for its ends does not hold the coefficient itself. */
+static bool leaves_out(const struct fit_result *result, size_t i, size_t n, double level)
+{
+    static const double beyond_each_end = 5.0;
+    const double *interval = result->interval[i];
+
+    return 0.5 * (double)n * (1.0 - level) >= beyond_each_end &&
+           (result->coefficient[i] < fmin(interval[0], interval[1]) ||
+            result->coefficient[i] > fmax(interval[0], interval[1]));
+}
+
 /* Gives a result its draws (kept, not copied) and the intervals they make. */
 static enum err_code set_draws(struct fit_result *result, const double *draws, size_t n,
                                double level, struct err *err)
@@ -25,6 +36,13 @@ static enum err_code set_draws(struct fit_result *result, const double *draws, s
         for (size_t k = 0; k < n; k++)
             values[k] = draws[k * width + i];
         fit_interval_of(values, n, level, result->interval[i]);
+        if (leaves_out(result, i, n, level))
+            fit_diagnose_add(
+                result, "not_determined",
+                "%s is %g, outside its own interval: the fits of the draws lie "
+                "elsewhere along a valley that the runs hardly tell apart. Fix it, give "
+                "it a prior, or add runs that determine it.",
+                result->law->coefficients[i].name, result->coefficient[i]);
     }
     result->draws = draws;
     result->n_draws = n;

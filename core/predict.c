@@ -5,7 +5,7 @@
 #include "core/fit_interval.h"
 
 enum err_code predict_loss(const struct plan_model *model, const struct obs *run, double level,
-                           double noise_log, struct arena *arena, struct prediction *ret,
+                           double noise_log, double *scratch, struct prediction *ret,
                            struct err *err)
 {
     const struct law_x x = law_x_from_obs(run);
@@ -14,18 +14,12 @@ enum err_code predict_loss(const struct plan_model *model, const struct obs *run
         .interval = {NAN, NAN},
         .run_interval = {NAN, NAN},
     };
-    double *scratch;
 
     if (!isfinite(prediction.loss) || prediction.loss <= 0)
         return err_set(err, ERR_UNSUPPORTED, "law '%s' has no finite loss there", model->law->name);
-    if (model->n_draws > 0) {
-        scratch = arena_alloc(arena, model->n_draws * sizeof *scratch);
-        if (!scratch)
-            return err_set(err, ERR_NO_MEMORY, "no room for the losses of %zu draws",
-                           model->n_draws);
+    if (model->n_draws > 0)
         fit_interval_loss(model->law, model->coefficient, model->draws, model->n_draws, &x,
                           noise_log, level, scratch, prediction.interval, prediction.run_interval);
-    }
     prediction.n_extrapolates = plan_extrapolates(model->range,
                                                   (const double[LAW_VARIABLE_COUNT]){
                                                       [LAW_N_ACTIVE] = run->n_active,

@@ -1,11 +1,10 @@
 /* predict: the loss of one configuration by one fit, with how sure it is.
  *
- * Pure; the only memory is the scratch for the draws, from the caller's arena.
+ * Pure, nothing allocated.
  */
 #ifndef MOEPLAN_CORE_PREDICT_H
 #define MOEPLAN_CORE_PREDICT_H
 
-#include "core/arena.h"
 #include "core/err.h"
 #include "core/plan.h"
 
@@ -19,10 +18,10 @@ struct prediction {
 
 /* The run's n_active, n_total, tokens, experts and granularity, NAN where unknown, are read as far
  * as the law reads them. level in (0, 1). noise_log: of one new run (fit.h), NAN when unknown: then
- * there is no run_interval. ERR_UNSUPPORTED when the law gives no finite positive loss there;
- * ERR_NO_MEMORY. */
+ * there is no run_interval. scratch: the model's n_draws values; NULL without draws.
+ * ERR_UNSUPPORTED when the law gives no finite positive loss there. */
 enum err_code predict_loss(const struct plan_model *model, const struct obs *run, double level,
-                           double noise_log, struct arena *arena, struct prediction *ret,
+                           double noise_log, double *scratch, struct prediction *ret,
                            struct err *err);
 
 #endif

@@ -246,6 +246,18 @@ static void write_tail(struct call *call, struct out *out, const struct model_ch
     out_object_end(out);
 }
 
+/* Room for the losses of a model's draws; NULL without draws, or where memory is short. */
+static double *draw_scratch(struct call *call, const struct plan_model *model)
+{
+    double *scratch = NULL;
+
+    if (model->n_draws > 0)
+        scratch = arena_alloc(&call->arena, model->n_draws * sizeof *scratch);
+    if (model->n_draws > 0 && scratch == NULL)
+        err_set(&call->err, ERR_NO_MEMORY, "no room for the losses of %zu draws", model->n_draws);
+    return scratch;
+}
+
 enum err_code predict_get(struct call *call)
 {
     static const char *const members[] = {"fit",
@@ -269,6 +281,7 @@ enum err_code predict_get(struct call *call)
     struct model_choice choice;
     struct prediction prediction;
     struct obs run = {0};
+    double *scratch = NULL;
     struct out out;
     enum err_code code;
 
@@ -278,7 +291,9 @@ enum err_code predict_get(struct call *call)
     if (code == ERR_OK)
         complete(&(struct site){.call = call}, &choice, &query.point, &run);
     if (call->err.code == ERR_OK)
-        predict_loss(&choice.model, &run, query.level, model_noise_log(&choice), &call->arena,
+        scratch = draw_scratch(call, &choice.model);
+    if (call->err.code == ERR_OK)
+        predict_loss(&choice.model, &run, query.level, model_noise_log(&choice), scratch,
                      &prediction, &call->err);
     if (call->err.code != ERR_OK)
         return call->err.code;
@@ -303,6 +318,7 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
 {
     bool refused = call->err.code != ERR_OK;
     double noise = model_noise_log(choice);
+    double *scratch = refused ? NULL : draw_scratch(call, &choice->model);
 
     for (size_t i = 0; i < body->n_items; i++) {
         const struct site site = {call, true, i};
@@ -314,10 +330,8 @@ static enum err_code predict_items(struct call *call, const struct predict_body 
             complete(&site, choice, &body->items[i], &run) != ERR_OK || call->err.code != ERR_OK)
             continue; /* all faults are listed; nothing more is computed */
         err_init(&err, NULL);
-        if (predict_loss(&choice->model, &run, body->level, noise, &call->arena, &prediction,
-                         &err) != ERR_OK) {
-            if (err.code != ERR_UNSUPPORTED)
-                return err_set(&call->err, err.code, "%s", err.detail);
+        if (predict_loss(&choice->model, &run, body->level, noise, scratch, &prediction, &err) !=
+            ERR_OK) {
             fault(&site, err.code, "n_active", err.detail);
             continue;
         }

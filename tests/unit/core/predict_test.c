@@ -10,9 +10,8 @@ enum { DRAWS = 999 };
 
 /* chinchilla-2024 with draws whose floor alone moves, evenly over ±0.1. */
 struct fixture {
-    struct arena arena;
     struct plan_model model;
-    double draws[DRAWS * 5];
+    double draws[DRAWS * 5], scratch[DRAWS];
 };
 
 static int make(void **state)
@@ -21,7 +20,6 @@ static int make(void **state)
     const struct preset *preset = preset_find("chinchilla-2024");
 
     assert_non_null(fixture);
-    arena_init(&fixture->arena, 1 << 20);
     fixture->model = (struct plan_model){
         .law = law_find("chinchilla"), .coefficient = preset->coefficient, .shape = shape_joint};
     for (int v = 0; v < LAW_VARIABLE_COUNT; v++)
@@ -36,10 +34,7 @@ static int make(void **state)
 
 static int drop(void **state)
 {
-    struct fixture *fixture = *state;
-
-    arena_release(&fixture->arena);
-    free(fixture);
+    free(*state);
     return 0;
 }
 
@@ -52,7 +47,7 @@ static struct prediction predict(struct fixture *fixture, double noise_log)
 
     err_init(&err, NULL);
     assert_int_equal(
-        predict_loss(&fixture->model, &run, 0.9, noise_log, &fixture->arena, &prediction, &err),
+        predict_loss(&fixture->model, &run, 0.9, noise_log, fixture->scratch, &prediction, &err),
         ERR_OK);
     return prediction;
 }
@@ -106,7 +101,7 @@ static void a_loss_that_is_no_number_is_an_error(void **state)
 
     err_init(&err, NULL);
     assert_int_equal(
-        predict_loss(&fixture->model, &run, 0.9, NAN, &fixture->arena, &prediction, &err),
+        predict_loss(&fixture->model, &run, 0.9, NAN, fixture->scratch, &prediction, &err),
         ERR_UNSUPPORTED);
     assert_true(prediction.loss == 7);
 }
