@@ -9,7 +9,8 @@
 /* Whether κ is searched: only beside E_start and E_max, by which it is measured. */
 static bool has_kappa(const struct fit_problem *problem)
 {
-    return problem->kappa != SIZE_MAX && problem->is_free[problem->kappa];
+    return problem->kappa != SIZE_MAX && problem->e_max != SIZE_MAX &&
+           problem->is_free[problem->kappa];
 }
 
 /* ln(Ê/E_start) at the centre, and how it moves; 1 and not at all where it vanishes. */
