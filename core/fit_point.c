@@ -34,7 +34,7 @@ void fit_problem_frame(const struct fit_problem *problem, const double *natural,
     for (size_t i = 0; i < problem->law->n_coefficients; i++)
         if (problem->law->coefficients[i].role == LAW_SATURATION)
             at[i] = natural[i];
-    if (has_kappa(problem))
+    if (has_kappa(problem)) /* the middle is that of t */
         at[problem->kappa] /= centre_gain(problem, natural).ln_gain;
     fit_frame_set(ret_frame, problem->law, at, problem->frame_x, problem->n_frame_x);
 }

@@ -3,9 +3,8 @@
 
 #include <stdlib.h>
 
-#include "core/curve.h"
 #include "core/rng.h"
-#include "tests/unit/check.h"
+#include "tests/unit/core/curve_column.h"
 #include "tests/unit/core/plan_question.h"
 
 enum { DRAWS = 501, SIZES = 9, TOKENS = 7, ARENA_BYTES = 1 << 24 };
@@ -136,15 +135,6 @@ static void strange_draws_have_bands_too(void **state)
             assert_bands(&question, far, data);
         }
     }
-}
-
-static const double *column(const struct curve *curve, const char *name)
-{
-    for (size_t k = 0; k < curve->n_columns; k++)
-        if (strcmp(curve->column[k], name) == 0)
-            return curve->value[k];
-    fail_msg("no column %s", name);
-    return NULL;
 }
 
 /* From one E and G to the next, some of whose draws may be lost. */

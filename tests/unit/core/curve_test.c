@@ -1,18 +1,9 @@
 #include "core/curve.h"
 
-#include "tests/unit/check.h"
+#include "tests/unit/core/curve_column.h"
 #include "tests/unit/core/plan_question.h"
 
 enum { ARENA_BYTES = 1 << 24 };
-
-static const double *column(const struct curve *curve, const char *name)
-{
-    for (size_t k = 0; k < curve->n_columns; k++)
-        if (strcmp(curve->column[k], name) == 0)
-            return curve->value[k];
-    fail_msg("no column %s", name);
-    return NULL;
-}
 
 static void isoflop_rows_spend_the_budget_and_rise_from_the_optimum(void **state)
 {

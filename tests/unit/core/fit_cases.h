@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/fit.h"
+#include "core/fit_problem.h"
 #include "core/preset.h"
 #include "core/rng.h"
 #include "tests/unit/check.h"
@@ -33,6 +34,23 @@ static inline void fit_case_run(const struct fit_options *options, const struct 
     arena_init(&ret->arena, (size_t)1 << 30);
     err_init(&ret->err, &ret->arena);
     ret->code = fit_run(options, runs->obs, runs->count, &ret->arena, &ret->result, &ret->err);
+}
+
+/* The runs as a problem of a law with every coefficient free. */
+static inline void fit_case_pose(const char *law, const struct fit_case *runs, struct arena *arena,
+                                 struct fit_problem *ret)
+{
+    struct fit_options options = fit_options_default(law_find(law));
+    double natural[LAW_MAX_COEFFICIENTS] = {0};
+    bool is_free[LAW_MAX_COEFFICIENTS];
+    struct err err;
+
+    for (size_t i = 0; i < LAW_MAX_COEFFICIENTS; i++)
+        is_free[i] = true;
+    arena_init(arena, (size_t)1 << 28);
+    err_init(&err, NULL);
+    assert_int_equal(ERR_OK, fit_problem_init(ret, &options, is_free, natural, runs->obs,
+                                              runs->count, arena, &err));
 }
 
 static inline void fit_case_release(struct fit_outcome *outcome)

@@ -16,17 +16,10 @@ static const struct fit_polish_goal goal = {1e-3, 1e-13, 200, true};
 /* Everything free, of the runs as they are. */
 static void pose(const char *law)
 {
-    struct fit_options options = fit_options_default(law_find(law));
-    double natural[LAW_MAX_COEFFICIENTS] = {0};
-    bool is_free[LAW_MAX_COEFFICIENTS];
     struct err err;
 
-    for (size_t i = 0; i < LAW_MAX_COEFFICIENTS; i++)
-        is_free[i] = true;
-    arena_init(&arena, (size_t)1 << 28);
     err_init(&err, NULL);
-    assert_int_equal(ERR_OK, fit_problem_init(&problem, &options, is_free, natural, runs.obs,
-                                              runs.count, &arena, &err));
+    fit_case_pose(law, &runs, &arena, &problem);
     assert_int_equal(ERR_OK, fit_polish_init(&polish, &problem, &arena, &err));
     assert_int_equal(ERR_OK, fit_edge_init(&edge, &problem, &arena, &err));
 }

@@ -11,19 +11,9 @@ static struct fit_problem problem;
 /* Every coefficient free, of runs of the law itself. */
 static void pose(const char *law)
 {
-    struct fit_options options = fit_options_default(law_find(law));
-    double natural[LAW_MAX_COEFFICIENTS] = {0};
-    bool is_free[LAW_MAX_COEFFICIENTS];
-    struct err err;
-
-    for (size_t i = 0; i < LAW_MAX_COEFFICIENTS; i++)
-        is_free[i] = true;
     fit_case_design(&runs, 40, 3);
     fit_case_losses(&runs, law_find(law), preset_for_law(law)->coefficient, 0.01, 1);
-    arena_init(&arena, (size_t)1 << 26);
-    err_init(&err, NULL);
-    assert_int_equal(ERR_OK, fit_problem_init(&problem, &options, is_free, natural, runs.obs,
-                                              runs.count, &arena, &err));
+    fit_case_pose(law, &runs, &arena, &problem);
 }
 
 static void published_point(double *ret_z)
