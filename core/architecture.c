@@ -69,16 +69,17 @@ struct architecture architecture_draft(const struct shape *shape, double d_model
                                        double expert_hidden, double experts, double granularity)
 {
     /* Query heads in whole groups, one KV head each: any number of heads would have few divisors.
-     */
+     * A width without room for a whole group has what it has room for. */
     double group = fmax(1, round(1 / shape->kv_ratio));
     double kv_heads = fmax(1, round(d_model / (shape->head_dim * group)));
+    double heads = fmax(1, round(d_model / shape->head_dim));
     bool dense = experts == 1;
     double shared = dense ? 0 : shape->shared_experts;
 
     return (struct architecture){
         .layers = layers,
         .d_model = d_model,
-        .heads = kv_heads * group,
+        .heads = kv_heads == 1 ? fmin(group, heads) : kv_heads * group,
         .kv_heads = kv_heads,
         .head_dim = shape->head_dim,
         .expert_hidden = expert_hidden,

@@ -52,7 +52,7 @@ double architecture_expert_hidden(const struct shape *shape, double d_model, dou
 
 /* The integers for whole d_model, layers (of whole groups), expert_hidden, E·G and G: heads of
  * shape.head_dim in groups of the whole number nearest 1/kv_ratio, each with one head for keys and
- * values. Counts, tokens and loss are left 0. */
+ * values; the only group of a narrow model may be smaller. Counts, tokens and loss are left 0. */
 struct architecture architecture_draft(const struct shape *shape, double d_model, double layers,
                                        double expert_hidden, double experts, double granularity);
 

@@ -93,6 +93,22 @@ static void fewer_key_value_heads_and_shared_experts_count(void **state)
     assert_near(other.n_active - a.n_active, other.n_total - a.n_total, 1e-15);
 }
 
+/* 8 query heads share one for keys and values, where there are 8. */
+static void a_narrow_model_has_a_smaller_group_of_heads(void **state)
+{
+    static const double heads[][3] = {{16, 1, 1}, {384, 6, 1}, {512, 8, 1}, {960, 16, 2}};
+    struct shape shape = shape_joint;
+
+    (void)state;
+    shape.kv_ratio = 0.125;
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct architecture a = architecture_make(&shape, heads[i][0], 12, 768, 8, 4);
+
+        assert_near(a.heads, heads[i][1], 0);
+        assert_near(a.kv_heads, heads[i][2], 0);
+    }
+}
+
 /* The expert widths of a layer and those at work stay E·G and G, whatever is shared. */
 static void shared_experts_are_of_those_at_work(void **state)
 {
@@ -139,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_non_embedding_shape_leaves_embeddings_out_of_n_active),
         cmocka_unit_test(tied_embeddings_count_once),
         cmocka_unit_test(fewer_key_value_heads_and_shared_experts_count),
+        cmocka_unit_test(a_narrow_model_has_a_smaller_group_of_heads),
         cmocka_unit_test(shared_experts_are_of_those_at_work),
         cmocka_unit_test(experts_stand_in_one_layer_of_a_group),
     };
