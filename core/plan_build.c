@@ -2,64 +2,39 @@
 
 #include <math.h>
 
+#include "core/plan_best.h"
+
 /* Layers may be this many times more or fewer than the shape has. */
 static const double depth_factor = 2;
 
-/* Penalty 1 each: a depth √2 times the shape's, or this much more of what is to be least. */
-static const double depth_unit = 0.35;
-static const double cost_unit[] = {
-    [PLAN_LEAST_LOSS] = 1e-4,
-    [PLAN_LEAST_COMPUTE] = 2e-3,
-    [PLAN_LEAST_MEMORY] = 2e-3,
+/* Searched one after the other, each only where those before are not good enough. */
+enum pass {
+    PASS_USUAL, /* widths hardware likes near the continuous d_model, the depths that match each */
+    PASS_FINE,  /* all that layers within depth_factor can make good (N is about layers·d²), in
+                   narrower steps and with experts rounded either way: small models at a limit */
+    PASS_ALL,   /* every depth of every width, with the experts that suit both */
 };
+static const double width_factor[] = {[PASS_USUAL] = 1.13, [PASS_FINE] = 1.26, [PASS_ALL] = 1.5};
+static const double widths_most[] = {[PASS_USUAL] = 64, [PASS_FINE] = 64, [PASS_ALL] = 128};
+enum { MULTIPLE = 64, MULTIPLE_FINE = 8, DEPTHS_MOST = 24 };
 
-/* Widths tried, to either side of the continuous d_model. Where that costs more penalty than
- * `enough`, as it can with small models at a limit, all those are tried that layers within
- * depth_factor can make good (N is about layers·d²), in narrower steps and with experts rounded
- * either way. */
-static const double width_factor = 1.13, width_factor_wide = 1.26;
+/* A penalty beyond which the fine pass is needed. */
 static const double enough = 10;
-enum { MULTIPLE = 64, MULTIPLE_FINE = 8, WIDTHS_MAX = 64 };
 
-/* Beyond this ratio of losses limits on n_active are held to the law's count alone. */
-static const double most_loss = 1.0025;
+/* How far the widths of experts are from the shape's at most, in the last. */
+static const double hidden_factor = 2;
 
 /* No layer is wider: 3e21 parameters and more. */
 static const double d_model_max = 1 << 24;
 
 struct build {
     struct plan_site site;
-    double size;    /* the N the law reads, of the continuous optimum */
-    double cost;    /* what is to be least, there */
-    bool unbeaten;  /* nothing built costs less */
-    bool ordered;   /* and the wider, the fewer layers: see may_win_beyond */
-    double penalty; /* of the best so far, which is: */
-    double d_model, expert_hidden;
-    struct plan_trial best;
-    double depth_most; /* beyond this ratio of depths, or its inverse, depth alone costs more */
+    double size; /* the N the law reads, of the continuous optimum */
+    bool
+        ordered; /* nothing built costs less, and the wider, the fewer layers: see may_win_beyond */
+    enum pass pass;
+    struct plan_best best;
 };
-
-static void try_groups(struct build *build, const struct plan_frame *frame, double groups)
-{
-    double ratio = groups * frame->group / shape_layers(&build->site.model->shape, frame->d_model);
-    struct plan_trial trial;
-    double depth, penalty;
-
-    if (build->unbeaten && (ratio > build->depth_most || ratio * build->depth_most < 1))
-        return;
-    if (!plan_trial_make(&build->site, frame, groups, &trial))
-        return;
-    depth = log(ratio) / depth_unit;
-    penalty =
-        (trial.cost / build->cost - 1) / cost_unit[build->site.question->objective] + depth * depth;
-    if (!(penalty < build->penalty))
-        return;
-    build->penalty = penalty;
-    build->depth_most = exp(depth_unit * sqrt(fmax(0, penalty)));
-    build->d_model = frame->d_model;
-    build->expert_hidden = frame->expert_hidden;
-    build->best = trial;
-}
 
 /* The depths whose sizes lie round the goal's, kept within what is allowed: all but tokens is
  * linear in layers. Returns the least. */
@@ -76,7 +51,7 @@ static double try_frame(struct build *build, double d_model, double expert_hidde
 
     groups = plan_greater(low, plan_lesser(high, groups));
     for (int more = 0; more < depths && groups + more <= high; more++)
-        try_groups(build, &frame, groups + more);
+        plan_best_try(&build->best, &frame, groups + more);
     return groups * frame.group;
 }
 
@@ -87,26 +62,92 @@ static double try_frame(struct build *build, double d_model, double expert_hidde
 static bool may_win_beyond(const struct build *build, double d_model, double layers, bool wider)
 {
     double depth = shape_layers(&build->site.model->shape, d_model);
+    double deepest = plan_greater((layers + 1) / depth, 1 / depth_factor + 2 / depth);
+    double shallowest = plan_lesser(layers / depth, depth_factor - 2 / depth);
 
-    if (!build->ordered)
-        return true;
-    if (wider)
-        return plan_greater((layers + 1) / depth, 1 / depth_factor + 2 / depth) *
-                   build->depth_most >=
-               1;
-    return plan_lesser(layers / depth, depth_factor - 2 / depth) <= build->depth_most;
+    return !build->ordered || plan_best_allows(&build->best, wider ? plan_lesser(1, deepest)
+                                                                   : plan_greater(1, shallowest));
+}
+
+/* The loss of so many groups with experts of so many multiples, INFINITY beyond a limit. */
+static double loss_with(const struct build *build, double d_model, double groups, double multiples)
+{
+    struct plan_frame frame = plan_frame_make(&build->site, d_model, multiples * MULTIPLE_FINE);
+    struct plan_trial trial;
+
+    return plan_trial_make(&build->site, &frame, groups, &trial)
+               ? law_slice_loss(&build->site.cell->slice, trial.size, trial.tokens)
+               : INFINITY;
+}
+
+/* Whether experts of so many multiples are better than those of one less: as widths grow they are
+ * up to some width, and then no more. For a target loss, whether they are small enough. */
+static bool is_better(const struct build *build, double d_model, double groups, double multiples)
+{
+    struct plan_frame frame;
+
+    if (build->site.question->objective == PLAN_LEAST_LOSS)
+        return loss_with(build, d_model, groups, multiples) <
+               loss_with(build, d_model, groups, multiples - 1);
+    frame = plan_frame_make(&build->site, d_model, multiples * MULTIPLE_FINE);
+    return plan_frame_size(&build->site, &frame, groups) <= build->size &&
+           plan_frame_most(&build->site, &frame) >= groups;
+}
+
+/* With so many groups: the best experts, and the next wider. */
+static void try_hidden(struct build *build, double d_model, double groups)
+{
+    const struct plan_site *site = &build->site;
+    double nominal = site->model->shape.ffn_ratio * d_model / site->cell->granularity;
+    double low = plan_greater(1, floor(nominal / hidden_factor / MULTIPLE_FINE));
+    double high = ceil(nominal * hidden_factor / MULTIPLE_FINE), best = low;
+
+    for (double first = low + 1, last = high; first <= last;) {
+        double middle = floor((first + last) / 2);
+
+        if (is_better(build, d_model, groups, middle)) {
+            best = middle;
+            first = middle + 1;
+        } else {
+            last = middle - 1;
+        }
+    }
+    for (double multiples = best; multiples <= plan_lesser(best + 1, high); multiples++) {
+        struct plan_frame frame = plan_frame_make(site, d_model, multiples * MULTIPLE_FINE);
+
+        plan_best_try(&build->best, &frame, groups);
+    }
+}
+
+static void try_depths(struct build *build, double d_model)
+{
+    const struct shape *shape = &build->site.model->shape;
+    double group = build->site.cell->experts > 1 ? shape->moe_layer_freq : 1;
+    double shape_groups = shape_layers(shape, d_model) / group;
+    double low = plan_greater(1, ceil(shape_groups / depth_factor));
+    double high = floor(shape_groups * depth_factor);
+    double step = plan_greater(1, ceil((high - low) / DEPTHS_MOST));
+
+    for (double groups = low; groups <= high; groups += step)
+        if (plan_best_allows(&build->best, groups / shape_groups))
+            try_hidden(build, d_model, groups);
 }
 
 /* Returns whether widths beyond may win. */
-static bool try_width(struct build *build, double d_model, bool fine, bool wider)
+static bool try_width(struct build *build, double d_model, bool wider)
 {
     const struct shape *shape = &build->site.model->shape;
     double granularity = build->site.cell->granularity;
     double hidden = architecture_expert_hidden(shape, d_model, granularity);
     double other = shape->ffn_ratio * d_model / granularity > hidden ? 1 : -1;
-    double layers = try_frame(build, d_model, hidden);
+    double layers;
 
-    if (!fine)
+    if (build->pass == PASS_ALL) {
+        try_depths(build, d_model);
+        return true;
+    }
+    layers = try_frame(build, d_model, hidden);
+    if (build->pass == PASS_USUAL)
         return may_win_beyond(build, d_model, layers, wider);
     if (hidden + other * architecture_multiple(hidden) > 0)
         try_frame(build, d_model, hidden + other * architecture_multiple(hidden));
@@ -114,66 +155,63 @@ static bool try_width(struct build *build, double d_model, bool fine, bool wider
 }
 
 /* From the goal outwards: what is near it is seldom beaten, and rules out most of the rest. */
-static void try_widths(struct build *build, double goal, bool fine)
+static void try_widths(struct build *build, double goal, enum pass pass)
 {
-    double multiple = fine ? MULTIPLE_FINE : plan_greater(MULTIPLE, architecture_multiple(goal));
-    double factor = fine ? width_factor_wide : width_factor, low, high, middle;
+    double multiple =
+        pass == PASS_USUAL ? plan_greater(MULTIPLE, architecture_multiple(goal)) : MULTIPLE_FINE;
+    double factor = width_factor[pass], low, high, middle;
     bool narrower, wider;
 
-    while (goal * (factor - 1 / factor) / multiple > WIDTHS_MAX)
+    build->pass = pass;
+    while (goal * (factor - 1 / factor) / multiple > widths_most[pass])
         multiple *= 2;
     low = plan_greater(multiple, multiple * ceil(goal / factor / multiple));
     high = plan_greater(low, multiple * floor(goal * factor / multiple));
     middle = plan_greater(low, plan_lesser(high, multiple * round(goal / multiple)));
-    narrower = try_width(build, middle, fine, false);
+    narrower = try_width(build, middle, false);
     wider = true;
     for (double away = multiple; (narrower || wider) && away <= high - low; away += multiple) {
-        narrower = narrower && middle - away >= low && try_width(build, middle - away, fine, false);
-        wider = wider && middle + away <= high && try_width(build, middle + away, fine, true);
+        narrower = narrower && middle - away >= low && try_width(build, middle - away, false);
+        wider = wider && middle + away <= high && try_width(build, middle + away, true);
     }
 }
 
-/* The loss of the best there is, or NAN. */
-static double search(struct build *build, double d_model)
+/* Returns whether what was found is good. */
+static bool search(struct build *build, const struct plan_configuration *configuration)
 {
-    build->penalty = build->depth_most = INFINITY;
-    try_widths(build, d_model, false);
-    if (!(build->penalty <= enough))
-        try_widths(build, d_model, true);
-    if (build->penalty == INFINITY)
-        return NAN;
-    return law_slice_loss(&build->site.cell->slice, build->best.size, build->best.tokens);
+    build->best = plan_best_init(&build->site, configuration);
+    build->ordered = build->best.unbeaten && build->site.model->shape.kv_ratio == 1 &&
+                     build->site.model->shape.moe_layer_freq == 1 &&
+                     fmod(MULTIPLE, build->site.model->shape.head_dim) == 0;
+    try_widths(build, configuration->d_model, PASS_USUAL);
+    if (!(build->best.penalty <= enough))
+        try_widths(build, configuration->d_model, PASS_FINE);
+    if (plan_best_good(&build->best))
+        return true;
+    plan_best_restart(&build->best);
+    try_widths(build, configuration->d_model, PASS_ALL);
+    return plan_best_good(&build->best);
 }
 
-/* Whether the continuous configuration is the best of all with those limits, not of its shape only:
- * the law and the compute read N_act alone, which a build may match with any depth. */
-static bool is_unbeaten(const struct plan_question *question, const struct plan_model *model,
-                        const struct plan_cell *cell, unsigned binding)
+/* Whether holding limits on n_active to the law's count alone may do what a search did not. */
+static bool may_leave_out(const struct plan_site *site)
 {
-    unsigned by_shape = 1U << PLAN_LIMIT_MEMORY | 1U << PLAN_LIMIT_TRAIN_MEMORY;
+    const struct plan_limits *limits = &site->question->limits;
 
-    return question->objective == PLAN_LEAST_LOSS && cell->unimodal &&
-           model->law->size_variable == LAW_N_ACTIVE &&
-           !(model->law->routing_flops && cell->experts > 1) && !(binding & by_shape);
+    return site->question->objective == PLAN_LEAST_LOSS && site->cell->experts > 1 &&
+           (limits->max_n_active < INFINITY || limits->inference_tokens > 0 ||
+            limits->min_tokens_per_param > 0);
 }
 
 void plan_build(const struct plan_question *question, const struct plan_model *model,
                 const struct plan_cell *cell, struct plan_configuration *configuration)
 {
     const struct plan_configuration *c = configuration;
-    const struct plan_limits *limits = &question->limits;
-    double loss;
     struct build build = {
         .site = {.question = question, .model = model, .cell = cell},
         .size = model->law->size_variable == LAW_N_TOTAL ? c->n_total : c->n_active,
-        .cost = question->objective == PLAN_LEAST_LOSS     ? c->loss
-                : question->objective == PLAN_LEAST_MEMORY ? c->memory_total_bytes
-                                                           : c->train_flops + c->inference_flops,
-        .unbeaten = is_unbeaten(question, model, cell, c->binding),
     };
 
-    build.ordered = build.unbeaten && model->shape.kv_ratio == 1 &&
-                    model->shape.moe_layer_freq == 1 && fmod(MULTIPLE, model->shape.head_dim) == 0;
     configuration->has_architecture = false;
     configuration->no_architecture =
         architecture_fault(&model->shape, cell->experts, cell->granularity);
@@ -183,22 +221,22 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         configuration->no_architecture = "the optimum is wider than any layer";
         return;
     }
-    loss = search(&build, c->d_model);
-    if (!(loss <= c->loss * most_loss) && question->objective == PLAN_LEAST_LOSS &&
-        cell->experts > 1 &&
-        (limits->max_n_active < INFINITY || limits->inference_tokens > 0 ||
-         limits->min_tokens_per_param > 0)) {
+    if (!search(&build, c) && may_leave_out(&build.site)) {
+        const struct plan_best by_all = build.best;
+
         build.site.law_active = true;
-        loss = search(&build, c->d_model);
+        search(&build, c);
+        if (by_all.penalty < INFINITY && plan_best_loss(&build.best) >= plan_best_loss(&by_all))
+            build.best = by_all;
     }
-    if (isnan(loss)) {
+    if (build.best.penalty == INFINITY) {
         configuration->no_architecture = "no whole sizes near the optimum keep every limit";
         return;
     }
     configuration->has_architecture = true;
     configuration->architecture =
-        architecture_make(&model->shape, build.d_model, build.best.layers, build.expert_hidden,
-                          cell->experts, cell->granularity);
-    configuration->architecture.tokens = build.best.tokens;
-    configuration->architecture.loss = loss;
+        architecture_make(&model->shape, build.best.d_model, build.best.trial.layers,
+                          build.best.expert_hidden, cell->experts, cell->granularity);
+    configuration->architecture.tokens = build.best.trial.tokens;
+    configuration->architecture.loss = plan_best_loss(&build.best);
 }

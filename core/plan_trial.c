@@ -56,6 +56,15 @@ double plan_frame_groups(const struct plan_site *site, const struct plan_frame *
     return (size - outside - count->uncounted) / (group + count->uncounted_group);
 }
 
+double plan_frame_size(const struct plan_site *site, const struct plan_frame *frame, double groups)
+{
+    const struct architecture_parts *count = &frame->count;
+
+    return site->model->law->size_variable == LAW_N_TOTAL
+               ? count->total + groups * count->total_group
+               : count->active + groups * count->active_group;
+}
+
 /* The fewest tokens from least to most that bring the loss to the target, or NAN. */
 static double tokens_for_target(const struct plan_site *site, double size, double least,
                                 double most)

@@ -46,6 +46,9 @@ struct plan_frame plan_frame_make(const struct plan_site *site, double d_model,
 double plan_frame_most(const struct plan_site *site, const struct plan_frame *frame);
 double plan_frame_groups(const struct plan_site *site, const struct plan_frame *frame, double size);
 
+/* What the law reads of so many groups. */
+double plan_frame_size(const struct plan_site *site, const struct plan_frame *frame, double groups);
+
 struct plan_trial {
     double layers, n_active, n_total;
     double uncounted; /* parameters beside both */
