@@ -66,6 +66,7 @@ struct plan_model {
     const double *draws;                        /* n_draws × n_coefficients */
     const struct law_near *near;                /* the same made ready; NULL: not at hand */
     const struct plan_slices *slices;           /* NULL: not at hand */
+    const struct plan_shortlists *shortlists;   /* plan_shortlist.h; NULL: not at hand */
 };
 
 enum plan_objective { PLAN_LEAST_LOSS, PLAN_LEAST_COMPUTE, PLAN_LEAST_MEMORY };

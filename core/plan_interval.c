@@ -7,6 +7,7 @@
 #include "core/law_near.h"
 #include "core/plan_draws.h"
 #include "core/plan_quantile.h"
+#include "core/plan_shortlist.h"
 
 /* Configurations asked of all draws at once; draws asked exactly for a quantile; such draws of
  * several configurations asked together. */
@@ -33,8 +34,8 @@ struct asked {
     const struct law_near *near; /* NULL: the law or the arena has none */
     float *value;                /* of near: AT_ONCE rows of near->stride */
     uint8_t *room;               /* of plan_quantile_find */
-    struct pending *pending;
-    double *exact; /* the draws column by column and a row of losses; NULL at first */
+    struct pending *pending;     /* NULL: the arena has no room, or draws are few */
+    double *exact;               /* the draws column by column and a row of losses; NULL at first */
     struct law_x *exact_x;
     double level;
     struct arena *arena;
@@ -131,15 +132,12 @@ static void ask_pending(const struct plan_model *model, struct pending *pending)
     pending->n = pending->n_ends = 0;
 }
 
-/* From what is nearly the losses at x, within `error`; false where too many may be the ones looked
- * for. The interval is there once what is pending is asked. */
-static bool interval_nearly(const struct asked *asked, const struct law_x *x, const float *value,
-                            double error, struct plan_quantile q[2], double ret[2])
+/* Of the draws found to be an end each, whose interval is there once what is pending is asked. */
+static void await_ends(const struct asked *asked, const struct law_x *x,
+                       const struct plan_quantile q[2], double ret[2])
 {
     struct pending *pending = asked->pending;
 
-    if (!plan_quantile_find(value, asked->near->count, error, asked->room, q))
-        return false;
     if (pending->n + q[0].n + q[1].n > TOGETHER)
         ask_pending(asked->model, pending);
     for (int i = 0; i < 2; i++) {
@@ -155,64 +153,96 @@ static bool interval_nearly(const struct asked *asked, const struct law_x *x, co
             pending->draw[pending->n++] = q[i].place[j];
         }
     }
-    return true;
 }
 
-/* Without `near`, or room for it, everything is asked exactly. */
+/* Without room, everything is asked exactly. */
 static void asked_init(struct asked *asked, const struct plan_model *model, double level,
-                       struct law_near *near, size_t at_once, struct arena *arena)
+                       struct arena *arena)
 {
+    *asked = (struct asked){.model = model, .level = level, .arena = arena};
+    if (model->n_draws <= MANY)
+        return;
+    asked->pending = arena_alloc(arena, sizeof *asked->pending);
+    if (asked->pending)
+        asked->pending->n = asked->pending->n_ends = 0;
+}
+
+/* Makes `near` of those draws that the model does not have ready, and room to ask all of them at
+ * as many x at once. */
+static void make_ready(struct asked *asked, size_t at_once, struct law_near *near)
+{
+    const struct plan_model *model = asked->model;
     size_t count = model->n_draws;
 
-    *asked = (struct asked){.model = model, .near = model->near, .level = level, .arena = arena};
-    if (count <= MANY)
-        asked->near = NULL;
-    else if (!asked->near && law_near_room(model->law, count) > 0) {
-        float *room = arena_alloc(arena, law_near_room(model->law, count) * sizeof *room);
+    asked->near = model->near;
+    if (!asked->near && law_near_room(model->law, count) > 0) {
+        float *room = arena_alloc(asked->arena, law_near_room(model->law, count) * sizeof *room);
 
         if (room && law_near_init(near, model->law, model->draws, count, room))
             asked->near = near;
     }
     if (!asked->near)
         return;
-    asked->value = arena_alloc(arena, at_once * asked->near->stride * sizeof *asked->value);
-    asked->room = arena_alloc(arena, plan_quantile_room(count));
-    asked->pending = arena_alloc(arena, sizeof *asked->pending);
-    if (!asked->value || !asked->room || !asked->pending)
+    asked->value = arena_alloc(asked->arena, at_once * asked->near->stride * sizeof *asked->value);
+    asked->room = arena_alloc(asked->arena, plan_quantile_room(count));
+    if (!asked->value || !asked->room)
         asked->near = NULL;
-    else
-        asked->pending->n = asked->pending->n_ends = 0;
+}
+
+/* The intervals at n x, of all draws. */
+static enum err_code ask_all(struct asked *asked, const struct law_x *x, size_t n,
+                             struct plan_quantile q[2], double *const *ret, struct err *err)
+{
+    const double error_max = 1e-3;
+    double error = INFINITY;
+    bool nearly = asked->near &&
+                  asked->model->law->near->losses(asked->near, x, n, asked->value, &error) &&
+                  error < error_max;
+    enum err_code code = ERR_OK;
+
+    for (size_t k = 0; code == ERR_OK && k < n; k++) {
+        const float *value = nearly ? asked->value + k * asked->near->stride : NULL;
+
+        if (nearly && plan_quantile_find(value, asked->near->count, error, asked->room, q))
+            await_ends(asked, &x[k], q, ret[k]);
+        else
+            code = interval_exactly(asked, &x[k], ret[k], err);
+    }
+    return code;
 }
 
 enum err_code plan_interval_fill(const struct plan_model *model, double level,
                                  struct plan_configuration *const *configurations, size_t count,
                                  struct arena *arena, struct err *err)
 {
-    const double error_max = 1e-3, low = (1 - level) / 2;
+    const double low = (1 - level) / 2;
     struct plan_quantile q[2] = {plan_quantile_at(low, model->n_draws),
                                  plan_quantile_at(1 - low, model->n_draws)};
     struct law_near near;
     struct asked asked;
     enum err_code code = ERR_OK;
+    bool ready = false;
 
-    asked_init(&asked, model, level, &near, count < AT_ONCE ? count : AT_ONCE, arena);
+    asked_init(&asked, model, level, arena);
     for (size_t from = 0; code == ERR_OK && from < count; from += AT_ONCE) {
-        size_t n = count - from < AT_ONCE ? count - from : AT_ONCE;
+        size_t n = count - from < AT_ONCE ? count - from : AT_ONCE, rest = 0;
         struct law_x x[AT_ONCE];
-        double error = INFINITY;
-        bool nearly;
+        double *ret[AT_ONCE];
 
         find_x(configurations + from, n, x);
-        nearly = asked.near && model->law->near->losses(asked.near, x, n, asked.value, &error) &&
-                 error < error_max;
-        for (size_t k = 0; code == ERR_OK && k < n; k++) {
-            const float *value = nearly ? asked.value + k * asked.near->stride : NULL;
-            double *interval = configurations[from + k]->loss_interval;
-
-            if (!nearly || !interval_nearly(&asked, &x[k], value, error, q, interval))
-                code = interval_exactly(&asked, &x[k], interval, err);
+        for (size_t k = 0; k < n; k++) {
+            ret[rest] = configurations[from + k]->loss_interval;
+            if (asked.pending && plan_shortlist_find(model, level, &x[k], q))
+                await_ends(&asked, &x[k], q, ret[rest]);
+            else
+                x[rest++] = x[k];
         }
-        if (nearly)
+        if (rest > 0 && asked.pending && !ready) {
+            make_ready(&asked, count < AT_ONCE ? count : AT_ONCE, &near);
+            ready = true;
+        }
+        code = rest > 0 ? ask_all(&asked, x, rest, q, ret, err) : ERR_OK;
+        if (asked.pending && code == ERR_OK)
             ask_pending(model, asked.pending);
     }
     return code;

@@ -84,6 +84,7 @@ static enum err_code choose_record(const struct snapshot *snapshot, const struct
     ret->model = model_of_record(law, record);
     ret->model.near = snapshot_fit_near(snapshot, record->id);
     ret->model.slices = snapshot_fit_slices(snapshot, record->id);
+    ret->model.shortlists = snapshot_fit_shortlists(snapshot, record->id);
     return ERR_OK;
 }
 

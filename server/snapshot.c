@@ -141,6 +141,13 @@ const struct law_near *snapshot_fit_near(const struct snapshot *snapshot, int64_
     return entry != NULL && entry->has_near ? &entry->near : NULL;
 }
 
+const struct plan_shortlists *snapshot_fit_shortlists(const struct snapshot *snapshot, int64_t id)
+{
+    const struct entry *entry = find_entry(snapshot, id);
+
+    return entry != NULL ? &entry->shortlists : NULL;
+}
+
 const struct plan_slices *snapshot_fit_slices(const struct snapshot *snapshot, int64_t id)
 {
     const struct entry *entry = find_entry(snapshot, id);

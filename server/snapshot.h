@@ -45,6 +45,9 @@ const struct law *snapshot_fit_law(const struct snapshot *snapshot, int64_t id);
 /* A fit's draws made ready for plans, as plan_model has them; NULL where there are none. */
 const struct law_near *snapshot_fit_near(const struct snapshot *snapshot, int64_t id);
 
+/* What plan_model.shortlists is of a fit; NULL when there is no such fit. */
+const struct plan_shortlists *snapshot_fit_shortlists(const struct snapshot *snapshot, int64_t id);
+
 /* What plan_model.slices is of a fit (NULL when there is no such fit) and of a preset. */
 const struct plan_slices *snapshot_fit_slices(const struct snapshot *snapshot, int64_t id);
 const struct plan_slices *snapshot_preset_slices(const struct snapshot *snapshot,

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "core/plan_shortlist.h"
 #include "server/snapshot.h"
 
 /* A fit, shared by every snapshot that shows it. */
@@ -17,6 +18,7 @@ struct entry {
     bool has_near;         /* draws, and a law that can ask them nearly: */
     struct law_near near;  /* see plan_model */
     struct plan_slices slices;
+    struct plan_shortlists shortlists;
     struct fit_notes notes;
 };
 

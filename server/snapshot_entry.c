@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/fit_document.h"
+#include "server/model.h"
 #include "server/snapshot_build.h"
 
 enum { FIT_ARENA_BYTES = 1024 * 1024 * 1024 };
@@ -49,6 +50,28 @@ static enum err_code fill_near(struct entry *entry, struct err *err)
     entry->has_near =
         law_near_init(&entry->near, entry->law, record->draws, record->n_draws, blocks);
     return ERR_OK;
+}
+
+/* Those that may be the ends of most intervals asked for. */
+static enum err_code fill_shortlists(struct entry *entry, struct err *err)
+{
+    const struct fit_record *record = &entry->record;
+    const struct plan_model model = {
+        .law = entry->law,
+        .coefficient = record->coefficient,
+        .n_draws = record->n_draws,
+        .draws = record->draws,
+        .slices = &entry->slices,
+    };
+    struct arena scratch;
+    bool made;
+
+    if (entry->law == NULL || record->status != FIT_FINISHED)
+        return ERR_OK;
+    arena_init(&scratch, FIT_ARENA_BYTES);
+    made = plan_shortlists_make(&model, LEVEL_DEFAULT, &entry->arena, &scratch, &entry->shortlists);
+    arena_release(&scratch);
+    return made ? ERR_OK : err_set(err, ERR_NO_MEMORY, "out of memory for a fit");
 }
 
 /* Joins the warnings of the record with these codes, which may be none. */
@@ -113,6 +136,8 @@ enum err_code snapshot_entry_read(struct store *store, int64_t id, struct entry 
             entry->slices = plan_slices_make(entry->law, entry->record.coefficient);
         code = fill_near(entry, &gone);
     }
+    if (code == ERR_OK)
+        code = fill_shortlists(entry, &gone);
     if (code == ERR_OK)
         code = fill_notes(entry, &gone);
     if (code == ERR_OK) {
