@@ -224,6 +224,34 @@ def what_the_library_cannot_parse_is_one_problem_document_too():
 
 
 @tap.test
+def more_parameters_than_any_question_has_are_named_not_cut_off():
+    """More than the library could hold apart, which it need not."""
+    for count in 250, 1500:
+        reply = daemon.get('/v1/plan?' + '&'.join(f'p{i}=1' for i in range(count)))
+        problem(reply, 400, 'invalid')
+        assert reply.json['errors'][0]['parameter'] == 'p0', reply
+        assert any('more than 200' in error['detail'] for error in reply.json['errors']), reply
+
+
+@tap.test
+def headers_the_library_takes_apart_without_end_are_one_refusal_each():
+    """It goes on reading such a request behind its refusal, which must not free it."""
+    post = b'POST /v1/experiments HTTP/1.1\r\n' + HOST + b'Content-Type: application/json\r\n'
+    crumbs = b';'.join(b'a%d=1' % i for i in range(3000))
+    lines = b''.join(b'a%d:1\r\n' % i for i in range(2000))
+    for data in (b'GET /livez HTTP/1.1\r\n' + HOST + b'Cookie: ' + crumbs + b'\r\n\r\n',
+                 post + b'Cookie: ' + crumbs + b'\r\nTransfer-Encoding: chunked\r\n\r\n',
+                 post + b'Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n' + lines + b'\r\n',
+                 b'GET /livez HTTP/1.1\r\n' + HOST + lines + b'\r\n'):
+        for _ in range(20):
+            with Wire(daemon) as wire:
+                wire.send(data)
+                problem(wire.reply(), 431, 'too_large')
+                assert wire.ended() and wire.buffer == b'', (data[:100], wire.buffer)
+    assert daemon.get('/livez').status == 200
+
+
+@tap.test
 def a_reply_before_what_cannot_be_parsed_is_whole():
     with Wire(daemon) as wire:
         wire.send(b'GET /livez HTTP/1.1\r\n' + HOST + b'\r\n' + b'GET /livez HTTP/9.9\r\n\r\n')
