@@ -42,7 +42,11 @@ _Static_assert(sizeof err_table / sizeof err_table[0] == ERR_CODE_COUNT, "one ro
 
 void err_init(struct err *err, struct arena *arena)
 {
-    *err = (struct err){.code = ERR_OK, .arena = arena};
+    err->code = ERR_OK;
+    err->detail[0] = '\0'; /* most requests have none: the rest need not be cleared */
+    err->arena = arena;
+    err->first = err->last = NULL;
+    err->n_fields = err->n_dropped = 0;
 }
 
 const char *err_name(enum err_code code)

@@ -22,7 +22,7 @@ static const double tie_tolerance = 1e-12;
 struct work {
     const struct plan_question *question;
     struct arena *arena;
-    struct plan_answer answer;
+    struct plan_answer *answer;
     struct plan_point best;   /* of all cells */
     struct plan_point *point; /* of each cell, n_experts × n_granularity; NULL when not needed */
     const struct plan_candidate *best_candidate; /* where the optimum stands, or NULL */
@@ -106,8 +106,8 @@ static enum err_code solve_cells(struct work *work, struct err *err)
         candidates = arena_calloc(work->arena, question->n_experts, sizeof *candidates);
         if (!candidates)
             return err_set(err, ERR_NO_MEMORY, "no room for %zu candidates", question->n_experts);
-        work->answer.candidates = candidates;
-        work->answer.n_candidates = question->n_experts;
+        work->answer->candidates = candidates;
+        work->answer->n_candidates = question->n_experts;
     }
     for (size_t i = 0; i < question->n_experts; i++) {
         struct plan_cell cell;
@@ -138,15 +138,16 @@ static enum err_code solve_cells(struct work *work, struct err *err)
                        "both the model and its tokens");
     if (!work->any)
         return plan_refuse(question, err);
-    work->answer.optimum_candidate = work->best_candidate;
+    work->answer->optimum_candidate = work->best_candidate;
     if (work->best_candidate)
-        work->answer.optimum = work->best_candidate->configuration;
+        work->answer->optimum = work->best_candidate->configuration;
     else
         plan_configure(question, &question->model, &best_cell, work->best.d_model,
-                       work->best.tokens, &work->answer.optimum);
+                       work->best.tokens, &work->answer->optimum);
     if (question->parts & PLAN_PRICES)
-        plan_price(question, &best_cell, work->answer.optimum.d_model, work->answer.optimum.tokens,
-                   work->answer.optimum.binding, work->answer.price);
+        plan_price(question, &best_cell, work->answer->optimum.d_model,
+                   work->answer->optimum.tokens, work->answer->optimum.binding,
+                   work->answer->price);
     return ERR_OK;
 }
 
@@ -159,7 +160,7 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
 {
     const struct plan_question *question = work->question;
     const struct plan_model *model = &question->model, *dense = plan_dense_model(question);
-    struct plan_answer *answer = &work->answer;
+    struct plan_answer *answer = work->answer;
     const struct plan_candidate *from = answer->dense_candidate;
     struct plan_configuration *asked[PLAN_EXPERTS_MAX + 2], *dense_asked = &answer->dense;
     bool dense_too = answer->has_dense && !from && dense->n_draws > 0;
@@ -184,18 +185,37 @@ static enum err_code solve_intervals(struct work *work, struct err *err)
     return code;
 }
 
+/* An answer without parts. Configurations and warnings are large and say by other members whether
+ * they are there: they are not cleared. */
+static void begin(struct work *work, const struct plan_question *question, struct arena *arena,
+                  struct plan_answer *answer)
+{
+    work->question = question;
+    work->arena = arena;
+    work->answer = answer;
+    work->point = NULL;
+    work->best_candidate = NULL;
+    work->any = work->endless = work->ill_signed = false;
+    answer->n_candidates = answer->n_near_optimal = answer->n_warnings = 0;
+    answer->candidates = NULL;
+    answer->optimum_candidate = answer->dense_candidate = NULL;
+    answer->near_optimal = NULL;
+    answer->near_optimal_loss = answer->compute_multiplier = NAN;
+    answer->has_dense = false;
+    memset(answer->price, 0, sizeof answer->price);
+    answer->rule = (struct plan_rule){.n_total = 0};
+    answer->spread = (struct plan_spread){.draws = 0};
+}
+
 enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
                          struct plan_answer *ret_answer, struct err *err)
 {
-    struct work work = {
-        .question = question,
-        .arena = arena,
-        .answer = {.compute_multiplier = NAN, .near_optimal_loss = NAN},
-    };
+    struct work work;
     enum err_code code = check_question(question, err);
 
     if (code != ERR_OK)
         return code;
+    begin(&work, question, arena, ret_answer);
     if (question->parts & PLAN_NEAR_OPTIMAL) {
         size_t n = question->n_experts * question->n_granularity;
 
@@ -209,22 +229,20 @@ enum err_code plan_solve(const struct plan_question *question, struct arena *are
     if (code != ERR_OK)
         return code;
     if (question->parts & (PLAN_DENSE | PLAN_MULTIPLIER))
-        plan_dense_fill(question, &work.answer);
+        plan_dense_fill(question, ret_answer);
     if (question->parts & PLAN_RULE)
-        plan_rule_check(question, plan_dense_model(question), &work.answer.optimum,
-                        &work.answer.rule);
+        plan_rule_check(question, plan_dense_model(question), &ret_answer->optimum,
+                        &ret_answer->rule);
     if (work.ill_signed)
         plan_warning_add(
-            &work.answer, "ill_signed",
+            ret_answer, "ill_signed",
             "more parameters or more tokens do not lower the loss by these coefficients; the "
             "optimum was searched over all model sizes");
     if (question->parts & PLAN_INTERVALS)
         code = solve_intervals(&work, err);
     if (code == ERR_OK && (question->parts & PLAN_NEAR_OPTIMAL))
-        code = plan_near_fill(question, work.point, work.best.cost, arena, &work.answer, err);
+        code = plan_near_fill(question, work.point, work.best.cost, arena, ret_answer, err);
     if (code == ERR_OK && (question->parts & PLAN_SPREAD))
-        code = plan_spread_fill(question, arena, &work.answer.spread, err);
-    if (code == ERR_OK)
-        *ret_answer = work.answer;
+        code = plan_spread_fill(question, arena, &ret_answer->spread, err);
     return code;
 }

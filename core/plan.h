@@ -215,9 +215,10 @@ struct plan_answer {
 /* No limits at all but the defaults: bytes_per_param 2, train_bytes_per_param 16. */
 struct plan_limits plan_limits_none(void);
 
-/* Answers. ERR_INFEASIBLE (a field per limit that must give way, with the least value that would),
- * ERR_UNBOUNDED (a field naming the limit to add), ERR_UNSUPPORTED (the law cannot plan; an E the
- * fit does not hold for: field "experts"), ERR_NO_MEMORY. */
+/* Answers; after an error what *ret_answer holds means nothing. ERR_INFEASIBLE (a field per limit
+ * that must give way, with the least value that would), ERR_UNBOUNDED (a field naming the limit to
+ * add), ERR_UNSUPPORTED (the law cannot plan; an E the fit does not hold for: field "experts"),
+ * ERR_NO_MEMORY. */
 enum err_code plan_solve(const struct plan_question *question, struct arena *arena,
                          struct plan_answer *ret_answer, struct err *err);
 

@@ -4,6 +4,21 @@
 #include <string.h>
 #include <strings.h>
 
+/* Headers beyond n_headers need not be cleared. */
+static void reply_clear(struct reply *reply)
+{
+    reply->status = 0;
+    reply->content_type = NULL;
+    reply->body = NULL;
+    reply->length = 0;
+    reply->gzip = NULL;
+    reply->gzip_length = 0;
+    reply->no_store = false;
+    reply->etag = NULL;
+    reply->n_headers = 0;
+    reply->stream = NULL;
+}
+
 void call_init(struct call *call, struct app *app)
 {
     call->app = app;
@@ -16,13 +31,13 @@ void call_init(struct call *call, struct app *app)
     call->request.body = NULL;
     call->request.body_length = 0;
     call->request.peer = NULL;
-    call->reply = (struct reply){.status = 0};
+    reply_clear(&call->reply);
     err_init(&call->err, &call->arena);
     call->id[0] = '\0';
     call->n_path_params = 0;
     call->snapshot = NULL;
     call->store = NULL;
-    call->started_us = 0;
+    call->started_us = call->ended_us = 0;
     call->now_us = 0;
     call->shard = 0;
     call->then = NULL;

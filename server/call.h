@@ -113,8 +113,10 @@ struct call {
     const char *path_param[CALL_PATH_PARAMS_MAX]; /* in order of the {…} in the route's path */
     struct snapshot *snapshot;                    /* inline, reader and fit lanes */
     struct store *store;                          /* reader, writer and fit lanes */
-    int64_t started_us, now_us;                   /* monotonic; wall clock, 0 of METHOD_GET */
-    unsigned shard;                               /* which counters to use: the event thread */
+    int64_t started_us; /* monotonic; the transport's, or dispatch's own where that is 0 */
+    int64_t ended_us;   /* monotonic: when the reply was finished */
+    int64_t now_us;     /* wall clock, 0 of METHOD_GET */
+    unsigned shard;     /* which counters to use: the event thread */
     /* Where to go on after the handler has returned ERR_OK; see call_continue. */
     call_handler *then;
     enum lane then_lane;

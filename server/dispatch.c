@@ -217,7 +217,8 @@ static bool start(struct call *call, enum lane lane, call_handler *handler)
 
 static void begin(struct call *call)
 {
-    call->started_us = process_monotonic_us();
+    if (call->started_us == 0)
+        call->started_us = process_monotonic_us();
     metrics_begin(call->app->metrics, call->shard);
     take_client_id(call);
 }
@@ -310,8 +311,10 @@ static void log_access(const struct call *call, int64_t duration_us)
 
 void dispatch_finish(struct call *call, enum err_code code)
 {
-    int64_t duration_us = process_monotonic_us() - call->started_us;
+    int64_t duration_us;
 
+    call->ended_us = process_monotonic_us();
+    duration_us = call->ended_us - call->started_us;
     call->store = NULL;
     if (code != ERR_OK)
         problem_reply(call, code);

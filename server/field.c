@@ -152,9 +152,13 @@ static enum err_code put_pair(struct decoder *decoder, const struct query_pair *
 /* Faults for the required rows that were not given. base NULL: parameters. */
 static enum err_code require(const struct decoder *decoder, const char *base)
 {
+    uint64_t missing = 0;
+    for (size_t i = 0; i < decoder->rows; i++)
+        missing |= (uint64_t)decoder->table[i].required << i;
+    missing &= ~decoder->presence.given;
     enum err_code code = ERR_OK;
-    for (size_t i = 0; i < decoder->rows; i++) {
-        if (!decoder->table[i].required || (decoder->presence.given >> i & 1))
+    for (size_t i = 0; missing != 0; missing >>= 1, i++) {
+        if (!(missing & 1))
             continue;
         struct field_site site = {ERR_AT_PARAMETER, decoder->table[i].name, 0, decoder->arena,
                                   decoder->err};

@@ -177,8 +177,9 @@ static struct field_numbers sort_distinct(double *values, size_t count)
     size_t kept = 0, ordered = 1;
     while (ordered < count && values[ordered - 1] < values[ordered])
         ordered++;
-    if (ordered < count)
-        qsort(values, count, sizeof *values, compare_doubles);
+    if (ordered == count)
+        return (struct field_numbers){count, values};
+    qsort(values, count, sizeof *values, compare_doubles);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || values[kept - 1] != values[i])
             values[kept++] = values[i];

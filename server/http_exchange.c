@@ -254,8 +254,12 @@ static enum MHD_Result answer(struct exchange *exchange)
         call->arena.cap_bytes += request->body_length * ARENA_PER_BODY_BYTE;
     }
     atomic_store_explicit(&exchange->awaited, 2, memory_order_relaxed); /* lanes have locks */
-    if (dispatch(call))
+    /* It has waited since this turn of the loop began, or for the request answered before it. */
+    call->started_us = exchange->loop->now_us;
+    if (dispatch(call)) {
+        exchange->loop->now_us = call->ended_us;
         return reply_send(exchange);
+    }
     exchange_suspend(exchange);
     return MHD_YES;
 }

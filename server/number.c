@@ -108,6 +108,12 @@ static inline size_t write_digits(uint64_t value, char *ret_text)
         ret_text[0] = (char)('0' + value);
         return 1;
     }
+    if (value < 100) {
+        uint64_t tens = value * 103 >> 10;
+        ret_text[0] = (char)('0' + tens);
+        ret_text[1] = (char)('0' + (value - 10 * tens));
+        return 2;
+    }
     if (value >= EIGHT_DIGITS)
         return write_many_digits(value, ret_text);
     uint64_t digits = eight_digits(value);

@@ -37,7 +37,7 @@ void out_clear(struct out *out)
     out->depth = 0;
     out->skipped = 0;
     out->comma[0] = false;
-    memset(out->seen, 0, sizeof out->seen);
+    out->has_seen = 0;
 }
 
 /* A bit for each letter. */
@@ -242,24 +242,29 @@ static inline char *put_number(struct out *out, double value, char *at)
 {
     enum { LONGEST = 24 }; /* -2.2250738585072014e-308 */
     int64_t whole;
-    if (number_is_whole(value, &whole))
-        return at + number_write_integer(whole, at);
+    if (number_is_whole(value, &whole)) {
+        *at = (char)('0' + whole); /* most are a digit */
+        return (uint64_t)whole < 10 ? at + 1 : at + number_write_integer(whole, at);
+    }
     if (!isfinite(value)) {
         memcpy(at, "null", 4);
         return at + 4;
     }
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    struct out_seen *seen = &out->seen[bits * UINT64_C(0x9E3779B97F4A7C15) >> 58];
-    if (seen->bits == bits) {
+    unsigned place = (unsigned)(bits * UINT64_C(0x9E3779B97F4A7C15) >> 58);
+    struct out_seen *seen = &out->seen[place];
+    if ((out->has_seen >> place & 1) && seen->bits == bits) {
         char text[LONGEST]; /* the two may overlap */
         memcpy(text, out->text + seen->at, LONGEST);
         memcpy(at, text, LONGEST);
         return at + seen->length;
     }
     size_t length = number_write_fraction(value, at), from = (size_t)(at - out->text);
-    if (from <= UINT32_MAX)
+    if (from <= UINT32_MAX) {
+        out->has_seen |= UINT64_C(1) << place;
         *seen = (struct out_seen){bits, (uint32_t)from, (uint32_t)length};
+    }
     return at + length;
 }
 
@@ -329,20 +334,23 @@ void out_members(struct out *out, const struct out_member *table, size_t count, 
 {
     if (out->skipped > 0 || !reserve(out, count * (OUT_KEY_BYTES + NUMBER_BYTES)))
         return;
-    assert(out->depth > 1);
-    char *at = out->text + out->length;
-    size_t first = out->comma[out->depth] ? 0 : 1;
-    out->comma[out->depth] = out->comma[out->depth] || count > 0;
-    for (size_t i = 0; i < count; i++, first = 0) {
-        const void *value = (const char *)values + table[i].offset;
+    assert(out->depth > 1 && out->length > 0);
+    /* Where there is to be no comma, the first takes the bracket's place until all is written. */
+    bool comma = out->comma[out->depth];
+    char *at = out->text + out->length - !comma, *start = at, bracket = *at;
+    out->comma[out->depth] = comma || count > 0;
+    for (const struct out_member *row = table; row < table + count; row++) {
+        const void *value = (const char *)values + row->offset;
         /* All of the key's room: a copy of fixed size is a few instructions. */
-        memcpy(at, table[i].key + first, OUT_KEY_BYTES - 1);
-        at += table[i].length - first;
-        if (table[i].kind == OUT_DOUBLE)
+        memcpy(at, row->key, OUT_KEY_BYTES);
+        at += row->length;
+        if (row->kind == OUT_DOUBLE)
             at = put_number(out, *(const double *)value, at);
-        else if (table[i].kind == OUT_BOOL)
+        else if (row->kind == OUT_BOOL)
             at = put_bool(*(const bool *)value, at);
     }
+    if (!comma)
+        *start = bracket;
     out->length = (size_t)(at - out->text);
 }
 

@@ -22,7 +22,7 @@ enum { OUT_DEPTH_MAX = 32, OUT_SELECT_MAX = 64, OUT_KEY_BYTES = 40, OUT_SEEN = 6
 
 /* A number that stands in the text: answers repeat many. */
 struct out_seen {
-    uint64_t bits; /* of the double; 0, which is seen nowhere: none yet */
+    uint64_t bits; /* of the double */
     uint32_t at, length;
 };
 
@@ -34,6 +34,7 @@ struct out {
     int depth;   /* objects and arrays open; those skipped are not */
     int skipped; /* objects and arrays open inside an unwanted member, itself included */
     bool comma[OUT_DEPTH_MAX + 1];
+    uint64_t has_seen; /* which of seen there are, by bit */
     struct out_seen seen[OUT_SEEN];
     size_t n_select;   /* 0: everything */
     uint32_t initials; /* of the selected names, bit by letter: rules most others out */
