@@ -3,29 +3,17 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "core/architecture_kind.h"
+
 struct architecture_parts architecture_parts(const struct shape *shape,
                                              const struct architecture *architecture)
 {
     const struct architecture *a = architecture;
-    double attention = 2 * a->d_model * a->head_dim * (a->heads + a->kv_heads);
-    double expert = shape->ffn_matrices * a->d_model * a->expert_hidden;
-    double used = expert * (a->top_k + a->shared_experts);
-    double idle = expert * (a->experts - a->top_k);
-    double group = a->moe_layer_freq * (attention + used);
-    double norms = architecture_qk_norm(a) ? 2 * a->d_model + 2 * a->head_dim : 2 * a->d_model;
-    double router = a->experts > 1 ? a->experts + (a->shared_experts > 0 ? 1 : 0) : 0;
-    double embedding = 0;
+    struct architecture_heads heads = {.query = a->heads, .kv = a->kv_heads};
+    struct architecture_kind kind;
 
-    if (shape->embeddings > 0)
-        embedding = (a->tied_embeddings ? 1 : 2) * a->vocabulary * a->d_model;
-    return (struct architecture_parts){
-        .active = shape->active_embeddings ? embedding : 0,
-        .active_group = group,
-        .total = embedding,
-        .total_group = group + idle,
-        .uncounted = a->d_model,
-        .uncounted_group = a->moe_layer_freq * norms + router * a->d_model,
-    };
+    architecture_kind_of(&kind, shape, a);
+    return architecture_kind_parts(&kind, a->d_model, heads, a->expert_hidden);
 }
 
 void architecture_count(const struct shape *shape, struct architecture *architecture)
@@ -62,44 +50,16 @@ double architecture_expert_hidden(const struct shape *shape, double d_model, dou
     double width = shape->ffn_ratio * d_model / granularity;
     double multiple = architecture_multiple(width);
 
-    return fmax(multiple, multiple * round(width / multiple));
-}
-
-struct architecture architecture_draft(const struct shape *shape, double d_model, double layers,
-                                       double expert_hidden, double experts, double granularity)
-{
-    /* Query heads in whole groups, one KV head each: any number of heads would have few divisors.
-     * A width without room for a whole group has what it has room for. */
-    double group = fmax(1, round(1 / shape->kv_ratio));
-    double kv_heads = fmax(1, round(d_model / (shape->head_dim * group)));
-    double heads = fmax(1, round(d_model / shape->head_dim));
-    bool dense = experts == 1;
-    double shared = dense ? 0 : shape->shared_experts;
-
-    return (struct architecture){
-        .layers = layers,
-        .d_model = d_model,
-        .heads = kv_heads == 1 ? fmin(group, heads) : kv_heads * group,
-        .kv_heads = kv_heads,
-        .head_dim = shape->head_dim,
-        .expert_hidden = expert_hidden,
-        .experts = experts * granularity - shared,
-        .top_k = granularity - shared,
-        .shared_experts = shared,
-        .moe_layer_freq = dense ? 1 : shape->moe_layer_freq,
-        .vocabulary = shape->vocabulary,
-        .tied_embeddings = shape->embeddings == 1,
-    };
+    return multiple * architecture_whole(width / multiple);
 }
 
 struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
                                       double expert_hidden, double experts, double granularity)
 {
-    struct architecture a =
-        architecture_draft(shape, d_model, layers, expert_hidden, experts, granularity);
+    struct architecture_kind kind;
 
-    architecture_count(shape, &a);
-    return a;
+    architecture_kind_init(&kind, shape, experts, granularity);
+    return architecture_kind_size(&kind, d_model, layers, expert_hidden);
 }
 
 bool architecture_qk_norm(const struct architecture *architecture)

@@ -50,13 +50,8 @@ double architecture_multiple(double width);
 /* The expert width nearest to the shape's ffn_ratio·d_model/G that is such a multiple. */
 double architecture_expert_hidden(const struct shape *shape, double d_model, double granularity);
 
-/* The integers for whole d_model, layers (of whole groups), expert_hidden, E·G and G: heads of
- * shape.head_dim in groups of the whole number nearest 1/kv_ratio, each with one head for keys and
- * values; the only group of a narrow model may be smaller. Counts, tokens and loss are left 0. */
-struct architecture architecture_draft(const struct shape *shape, double d_model, double layers,
-                                       double expert_hidden, double experts, double granularity);
-
-/* The same, counted. */
+/* The integers for whole d_model, layers (of whole groups), expert_hidden, E·G and G, counted;
+ * heads as architecture_kind.h has them. Tokens and loss are left 0. */
 struct architecture architecture_make(const struct shape *shape, double d_model, double layers,
                                       double expert_hidden, double experts, double granularity);
 

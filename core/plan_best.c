@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-const double plan_best_most_loss = 1.0025;
+/* A ratio of losses within which a build is good. */
+static const double most_loss = 1.0025;
 
 /* Penalty 1 each: a depth √2 times the shape's, or this much more of what is to be least. */
 static const double depth_unit = 0.35;
@@ -20,96 +21,107 @@ static const double loss_unit = 1e-8;
 static bool is_unbeaten(const struct plan_site *site, unsigned binding)
 {
     unsigned by_shape = 1U << PLAN_LIMIT_MEMORY | 1U << PLAN_LIMIT_TRAIN_MEMORY;
-    const struct law *law = site->model->law;
 
     return site->question->objective == PLAN_LEAST_LOSS && site->cell->unimodal &&
-           law->size_variable == LAW_N_ACTIVE && !(law->routing_flops && site->cell->experts > 1) &&
+           !site->by_total && !(site->model->law->routing_flops && site->cell->experts > 1) &&
            !(binding & by_shape);
 }
 
-struct plan_best plan_best_init(const struct plan_site *site,
-                                const struct plan_configuration *configuration)
+void plan_best_init(struct plan_best *best, const struct plan_site *site,
+                    const struct plan_configuration *configuration)
 {
     const struct plan_configuration *c = configuration;
     enum plan_objective objective = site->question->objective;
 
-    return (struct plan_best){
-        .site = site,
-        .cost = objective == PLAN_LEAST_LOSS     ? c->loss
-                : objective == PLAN_LEAST_MEMORY ? c->memory_total_bytes
-                                                 : c->train_flops + c->inference_flops,
-        .loss = c->loss,
-        .unbeaten = is_unbeaten(site, c->binding),
-        .penalty = INFINITY,
-        .depth_most = INFINITY,
-    };
+    best->site = site;
+    best->cost = objective == PLAN_LEAST_LOSS     ? c->loss
+                 : objective == PLAN_LEAST_MEMORY ? c->memory_total_bytes
+                                                  : c->train_flops + c->inference_flops;
+    best->loss = c->loss;
+    best->cost_penalty = 1 / (best->cost * cost_unit[objective]);
+    best->unbeaten = is_unbeaten(site, c->binding);
+    best->nearest = false;
+    best->penalty = INFINITY;
 }
 
-static double penalty_of(const struct plan_best *best, double d_model, double expert_hidden,
-                         const struct plan_trial *trial)
+static double depth_penalty(double depth)
+{
+    double penalty = log(depth) * (1 / depth_unit);
+
+    return penalty * penalty;
+}
+
+/* Whether depth costs less than that, told without a logarithm, so true too often:
+ * |ln a/b| >= 2·|a − b|/(a + b). */
+static bool depth_may_cost_less(double layers, double shape_layers, double penalty)
+{
+    double more = 2 * (layers - shape_layers), sum = depth_unit * (layers + shape_layers);
+
+    return more * more < penalty * sum * sum;
+}
+
+/* The penalty, but for depth; and after plan_best_restart. */
+static double penalty_of_cost(const struct plan_best *best, const struct plan_trial *trial)
+{
+    return (trial->cost - best->cost) * best->cost_penalty;
+}
+
+static double penalty_of_loss(const struct plan_best *best, double d_model, double expert_hidden,
+                              const struct plan_trial *trial)
 {
     const struct plan_site *site = best->site;
-    const struct shape *shape = &site->model->shape;
-    enum plan_objective objective = site->question->objective;
-    double depth = log(trial->layers / shape_layers(shape, d_model)) / depth_unit;
-    double width, loss;
+    double nominal = site->model->shape.ffn_ratio * d_model / site->cell->granularity;
+    double width = log(expert_hidden / nominal) / depth_unit;
+    double excess = plan_trial_loss(site, trial) / best->loss - most_loss;
 
-    if (!best->nearest || objective != PLAN_LEAST_LOSS)
-        return (trial->cost / best->cost - 1) / cost_unit[objective] + depth * depth;
-    width =
-        log(expert_hidden * site->cell->granularity / (shape->ffn_ratio * d_model)) / depth_unit;
-    loss = law_slice_loss(&site->cell->slice, trial->size, trial->tokens);
-    return fmax(0, loss / best->loss - plan_best_most_loss) / loss_unit + depth * depth +
-           width * width;
-}
-
-static void take(struct plan_best *best, double penalty)
-{
-    best->penalty = penalty;
-    best->depth_most = exp(depth_unit * sqrt(fmax(0, penalty)));
+    return plan_greater(0, excess) / loss_unit + width * width;
 }
 
 void plan_best_restart(struct plan_best *best)
 {
+    if (best->site->question->objective != PLAN_LEAST_LOSS)
+        return;
     best->nearest = true;
     if (best->penalty < INFINITY)
-        take(best, penalty_of(best, best->d_model, best->expert_hidden, &best->trial));
+        best->penalty = penalty_of_loss(best, best->d_model, best->expert_hidden, &best->trial) +
+                        depth_penalty(best->trial.groups / best->shape_groups);
 }
 
 void plan_best_try(struct plan_best *best, const struct plan_frame *frame, double groups)
 {
-    const struct shape *shape = &best->site->model->shape;
     struct plan_trial trial;
     double penalty;
 
-    if (!plan_best_allows(best, groups * frame->group / shape_layers(shape, frame->d_model)) ||
+    if (!plan_best_allows(best, groups, frame->shape_groups) ||
         !plan_trial_make(best->site, frame, groups, &trial))
         return;
-    penalty = penalty_of(best, frame->d_model, frame->expert_hidden, &trial);
+    penalty = best->nearest ? penalty_of_loss(best, frame->d_model, frame->expert_hidden, &trial)
+                            : penalty_of_cost(best, &trial);
+    if (!depth_may_cost_less(groups, frame->shape_groups, best->penalty - penalty))
+        return;
+    penalty += depth_penalty(groups / frame->shape_groups);
     if (!(penalty < best->penalty))
         return;
-    take(best, penalty);
+    best->penalty = penalty;
     best->d_model = frame->d_model;
     best->expert_hidden = frame->expert_hidden;
+    best->shape_groups = frame->shape_groups;
     best->trial = trial;
 }
 
-bool plan_best_allows(const struct plan_best *best, double depth)
+bool plan_best_allows(const struct plan_best *best, double layers, double shape_layers)
 {
-    if (!best->unbeaten && !best->nearest)
-        return true;
-    return depth <= best->depth_most && depth * best->depth_most >= 1;
+    return (!best->unbeaten && !best->nearest) ||
+           depth_may_cost_less(layers, shape_layers, best->penalty);
 }
 
 double plan_best_loss(const struct plan_best *best)
 {
-    return law_slice_loss(&best->site->cell->slice, best->trial.size, best->trial.tokens);
+    return best->penalty < INFINITY ? plan_trial_loss(best->site, &best->trial) : INFINITY;
 }
 
-bool plan_best_good(const struct plan_best *best)
+bool plan_best_good(const struct plan_best *best, double loss)
 {
-    if (best->penalty == INFINITY)
-        return false;
-    return best->site->question->objective != PLAN_LEAST_LOSS ||
-           plan_best_loss(best) <= best->loss * plan_best_most_loss;
+    return loss <= best->loss * most_loss ||
+           (best->site->question->objective != PLAN_LEAST_LOSS && loss < INFINITY);
 }

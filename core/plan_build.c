@@ -29,44 +29,46 @@ static const double d_model_max = 1 << 24;
 
 struct build {
     struct plan_site site;
-    double size; /* the N the law reads, of the continuous optimum */
-    bool
-        ordered; /* nothing built costs less, and the wider, the fewer layers: see may_win_beyond */
+    double size;  /* the N the law reads, of the continuous optimum */
+    bool ordered; /* nothing built costs less, and the wider, the fewer layers: see may_win */
     enum pass pass;
     struct plan_best best;
 };
 
 /* The depths whose sizes lie round the goal's, kept within what is allowed: all but tokens is
- * linear in layers. Returns the least. */
+ * linear in layers. Returns the least groups. */
 static double try_frame(struct build *build, double d_model, double expert_hidden)
 {
     const struct plan_site *site = &build->site;
     struct plan_frame frame = plan_frame_make(site, d_model, expert_hidden);
-    double shape_groups = shape_layers(&site->model->shape, d_model) / frame.group;
-    double low = plan_greater(1, ceil(shape_groups / depth_factor));
-    double high = floor(plan_lesser(shape_groups * depth_factor, plan_frame_most(site, &frame)));
-    double groups = floor(plan_frame_groups(site, &frame, build->size));
+    double most = plan_greater(0, plan_frame_most(site, &frame));
+    double low = plan_greater(1, plan_ceil(frame.shape_groups / depth_factor));
+    double high = plan_floor(plan_lesser(frame.shape_groups * depth_factor, most));
+    double groups = plan_frame_groups(site, &frame, build->size);
     /* A target loss is for the law's own count to reach, which is a little less. */
     int depths = site->question->objective == PLAN_LEAST_LOSS ? 2 : 3;
 
-    groups = plan_greater(low, plan_lesser(high, groups));
+    groups = plan_floor(plan_greater(low, plan_lesser(high, groups)));
     for (int more = 0; more < depths && groups + more <= high; more++)
         plan_best_try(&build->best, &frame, groups + more);
-    return groups * frame.group;
+    return groups;
 }
 
-/* Whether widths beyond this one, further from the goal, may still win, when try_frame had `layers`
- * here. What bounds the layers falls as widths grow, since a layer's parameters grow (with as many
- * KV heads as heads), so wider ones are shallower yet and narrower ones deeper, until depth_factor
- * holds them: to 1/2 + 2/depth of the shape's depth from above, 2 − 2/depth from below. */
-static bool may_win_beyond(const struct build *build, double d_model, double layers, bool wider)
+/* Whether widths from this one on, further from the goal, may still win, when try_frame had so many
+ * groups at the one before. What bounds the layers falls as widths grow, since a layer's parameters
+ * grow (with as many KV heads as heads, and groups of one layer), so wider ones are shallower yet
+ * and narrower ones deeper, until depth_factor holds them: to 1/2 + 2/depth of the shape's depth
+ * from above, 2 − 4/depth from below. */
+static bool may_win(const struct build *build, double d_model, double groups, bool wider)
 {
-    double depth = shape_layers(&build->site.model->shape, d_model);
-    double deepest = plan_greater((layers + 1) / depth, 1 / depth_factor + 2 / depth);
-    double shallowest = plan_lesser(layers / depth, depth_factor - 2 / depth);
+    double depth = d_model / build->site.group_width;
+    double deepest = plan_greater(groups + 1, depth / depth_factor + 2);
+    double shallowest = plan_lesser(groups, depth_factor * depth - 4);
 
-    return !build->ordered || plan_best_allows(&build->best, wider ? plan_lesser(1, deepest)
-                                                                   : plan_greater(1, shallowest));
+    return !build->ordered ||
+           plan_best_allows(&build->best,
+                            wider ? plan_lesser(depth, deepest) : plan_greater(depth, shallowest),
+                            depth);
 }
 
 /* The loss of so many groups with experts of so many multiples, INFINITY beyond a limit. */
@@ -76,7 +78,7 @@ static double loss_with(const struct build *build, double d_model, double groups
     struct plan_trial trial;
 
     return plan_trial_make(&build->site, &frame, groups, &trial)
-               ? law_slice_loss(&build->site.cell->slice, trial.size, trial.tokens)
+               ? plan_trial_loss(&build->site, &trial)
                : INFINITY;
 }
 
@@ -121,37 +123,35 @@ static void try_hidden(struct build *build, double d_model, double groups)
 
 static void try_depths(struct build *build, double d_model)
 {
-    const struct shape *shape = &build->site.model->shape;
-    double group = build->site.cell->experts > 1 ? shape->moe_layer_freq : 1;
-    double shape_groups = shape_layers(shape, d_model) / group;
-    double low = plan_greater(1, ceil(shape_groups / depth_factor));
-    double high = floor(shape_groups * depth_factor);
+    double shape_groups = d_model / build->site.group_width;
+    double low = plan_greater(1, plan_ceil(shape_groups / depth_factor));
+    double high = plan_floor(shape_groups * depth_factor);
     double step = plan_greater(1, ceil((high - low) / DEPTHS_MOST));
 
     for (double groups = low; groups <= high; groups += step)
-        if (plan_best_allows(&build->best, groups / shape_groups))
+        if (plan_best_allows(&build->best, groups, shape_groups))
             try_hidden(build, d_model, groups);
 }
 
-/* Returns whether widths beyond may win. */
-static bool try_width(struct build *build, double d_model, bool wider)
+/* Returns what try_frame did. */
+static double try_width(struct build *build, double d_model)
 {
     const struct shape *shape = &build->site.model->shape;
-    double granularity = build->site.cell->granularity;
-    double hidden = architecture_expert_hidden(shape, d_model, granularity);
-    double other = shape->ffn_ratio * d_model / granularity > hidden ? 1 : -1;
-    double layers;
+    double granularity = build->site.cell->granularity, hidden, other, groups;
 
     if (build->pass == PASS_ALL) {
         try_depths(build, d_model);
-        return true;
+        return 0;
     }
-    layers = try_frame(build, d_model, hidden);
+    hidden = architecture_expert_hidden(shape, d_model, granularity);
+    groups = try_frame(build, d_model, hidden);
     if (build->pass == PASS_USUAL)
-        return may_win_beyond(build, d_model, layers, wider);
-    if (hidden + other * architecture_multiple(hidden) > 0)
-        try_frame(build, d_model, hidden + other * architecture_multiple(hidden));
-    return true;
+        return groups;
+    other = shape->ffn_ratio * d_model / granularity > hidden ? 1 : -1;
+    other = hidden + other * architecture_multiple(hidden);
+    if (other > 0)
+        try_frame(build, d_model, other);
+    return groups;
 }
 
 /* From the goal outwards: what is near it is seldom beaten, and rules out most of the rest. */
@@ -159,38 +159,50 @@ static void try_widths(struct build *build, double goal, enum pass pass)
 {
     double multiple =
         pass == PASS_USUAL ? plan_greater(MULTIPLE, architecture_multiple(goal)) : MULTIPLE_FINE;
-    double factor = width_factor[pass], low, high, middle;
-    bool narrower, wider;
+    double least = goal / width_factor[pass], most = goal * width_factor[pass];
+    double middle, narrower, wider, groups_narrower, groups_wider;
+    bool more_narrower = true, more_wider = true;
 
     build->pass = pass;
-    while (goal * (factor - 1 / factor) / multiple > widths_most[pass])
+    while (most - least > widths_most[pass] * multiple)
         multiple *= 2;
-    low = plan_greater(multiple, multiple * ceil(goal / factor / multiple));
-    high = plan_greater(low, multiple * floor(goal * factor / multiple));
-    middle = plan_greater(low, plan_lesser(high, multiple * round(goal / multiple)));
-    narrower = try_width(build, middle, false);
-    wider = true;
-    for (double away = multiple; (narrower || wider) && away <= high - low; away += multiple) {
-        narrower = narrower && middle - away >= low && try_width(build, middle - away, false);
-        wider = wider && middle + away <= high && try_width(build, middle + away, true);
+    least = plan_greater(multiple, multiple * plan_ceil(least / multiple));
+    most = plan_greater(least, multiple * plan_floor(most / multiple));
+    middle = multiple * architecture_whole(goal / multiple);
+    middle = plan_greater(least, plan_lesser(most, middle));
+    groups_narrower = groups_wider = try_width(build, middle);
+    narrower = wider = middle;
+    while (more_narrower || more_wider) {
+        narrower -= multiple;
+        wider += multiple;
+        more_narrower =
+            more_narrower && narrower >= least && may_win(build, narrower, groups_narrower, false);
+        if (more_narrower)
+            groups_narrower = try_width(build, narrower);
+        more_wider = more_wider && wider <= most && may_win(build, wider, groups_wider, true);
+        if (more_wider)
+            groups_wider = try_width(build, wider);
     }
 }
 
-/* Returns whether what was found is good. */
-static bool search(struct build *build, const struct plan_configuration *configuration)
+/* Returns the loss of what was found, INFINITY without any. */
+static double search(struct build *build, const struct plan_configuration *configuration)
 {
-    build->best = plan_best_init(&build->site, configuration);
+    double head_dim = build->site.model->shape.head_dim, loss;
+
+    plan_best_init(&build->best, &build->site, configuration);
     build->ordered = build->best.unbeaten && build->site.model->shape.kv_ratio == 1 &&
                      build->site.model->shape.moe_layer_freq == 1 &&
-                     fmod(MULTIPLE, build->site.model->shape.head_dim) == 0;
+                     plan_floor(MULTIPLE / head_dim) * head_dim == MULTIPLE;
     try_widths(build, configuration->d_model, PASS_USUAL);
     if (!(build->best.penalty <= enough))
         try_widths(build, configuration->d_model, PASS_FINE);
-    if (plan_best_good(&build->best))
-        return true;
+    loss = plan_best_loss(&build->best);
+    if (plan_best_good(&build->best, loss))
+        return loss;
     plan_best_restart(&build->best);
     try_widths(build, configuration->d_model, PASS_ALL);
-    return plan_best_good(&build->best);
+    return plan_best_loss(&build->best);
 }
 
 /* Whether holding limits on n_active to the law's count alone may do what a search did not. */
@@ -203,14 +215,30 @@ static bool may_leave_out(const struct plan_site *site)
             limits->min_tokens_per_param > 0);
 }
 
+/* search, and once more with fewer limits where that helps. */
+static double search_twice(struct build *build, const struct plan_configuration *configuration)
+{
+    double loss = search(build, configuration), less;
+    struct plan_best before;
+
+    if (plan_best_good(&build->best, loss) || !may_leave_out(&build->site))
+        return loss;
+    before = build->best;
+    build->site.law_active = true;
+    less = search(build, configuration);
+    if (less < loss)
+        return less;
+    build->best = before;
+    return loss;
+}
+
 void plan_build(const struct plan_question *question, const struct plan_model *model,
                 const struct plan_cell *cell, struct plan_configuration *configuration)
 {
     const struct plan_configuration *c = configuration;
-    struct build build = {
-        .site = {.question = question, .model = model, .cell = cell},
-        .size = model->law->size_variable == LAW_N_TOTAL ? c->n_total : c->n_active,
-    };
+    const struct plan_best *best;
+    struct build build;
+    double loss;
 
     configuration->has_architecture = false;
     configuration->no_architecture =
@@ -221,22 +249,18 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         configuration->no_architecture = "the optimum is wider than any layer";
         return;
     }
-    if (!search(&build, c) && may_leave_out(&build.site)) {
-        const struct plan_best by_all = build.best;
-
-        build.site.law_active = true;
-        search(&build, c);
-        if (by_all.penalty < INFINITY && plan_best_loss(&build.best) >= plan_best_loss(&by_all))
-            build.best = by_all;
-    }
-    if (build.best.penalty == INFINITY) {
+    plan_site_init(&build.site, question, model, cell, c);
+    build.size = build.site.by_total ? c->n_total : c->n_active;
+    loss = search_twice(&build, c);
+    best = &build.best;
+    if (!(loss < INFINITY)) {
         configuration->no_architecture = "no whole sizes near the optimum keep every limit";
         return;
     }
     configuration->has_architecture = true;
-    configuration->architecture =
-        architecture_make(&model->shape, build.best.d_model, build.best.trial.layers,
-                          build.best.expert_hidden, cell->experts, cell->granularity);
-    configuration->architecture.tokens = build.best.trial.tokens;
-    configuration->architecture.loss = plan_best_loss(&build.best);
+    configuration->architecture = architecture_kind_size(
+        &build.site.kind, best->d_model, best->trial.groups * build.site.kind.moe_layer_freq,
+        best->expert_hidden);
+    configuration->architecture.tokens = best->trial.tokens;
+    configuration->architecture.loss = loss;
 }

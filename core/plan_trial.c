@@ -2,110 +2,77 @@
 
 #include <math.h>
 
-struct plan_frame plan_frame_make(const struct plan_site *site, double d_model,
-                                  double expert_hidden)
-{
-    const struct plan_cell *cell = site->cell;
-    const struct shape *shape = &site->model->shape;
-    double group = cell->experts > 1 ? shape->moe_layer_freq : 1;
-    struct architecture one =
-        architecture_draft(shape, d_model, group, expert_hidden, cell->experts, cell->granularity);
+/* What so many groups of a frame count. */
+struct sizes {
+    double n_active, n_total;
+    double uncounted; /* parameters beside both */
+    double cache;     /* elements */
+    double per_token; /* training FLOPs of a token by the law's count */
+};
 
-    return (struct plan_frame){
-        .d_model = d_model,
-        .expert_hidden = expert_hidden,
-        .group = group,
-        .count = architecture_parts(shape, &one),
-        .cache_group = architecture_kv_elements(&one, site->question->limits.kv_tokens),
-        .router_group = site->model->law->routing_flops
-                            ? architecture_flops_per_token(&one, true) -
-                                  architecture_flops_per_token(&one, false)
-                            : 0,
-    };
-}
-
-double plan_frame_most(const struct plan_site *site, const struct plan_frame *frame)
-{
-    const struct plan_limits *limits = &site->question->limits;
-    const struct architecture_parts *count = &frame->count;
-    double total = count->total + count->uncounted;
-    double total_group = count->total_group + count->uncounted_group;
-    double active = count->active, active_group = count->active_group;
-    double most;
-
-    if (!site->law_active) {
-        active += count->uncounted;
-        active_group += count->uncounted_group;
-    }
-    most = (limits->max_n_active - active) / active_group;
-    most = plan_lesser(most, (limits->memory_bytes / limits->bytes_per_param - total) /
-                                 (total_group + frame->cache_group));
-    return plan_lesser(most, (limits->train_memory_bytes / limits->train_bytes_per_param - total) /
-                                 total_group);
-}
-
-double plan_frame_groups(const struct plan_site *site, const struct plan_frame *frame, double size)
-{
-    const struct architecture_parts *count = &frame->count;
-    bool by_total = site->model->law->size_variable == LAW_N_TOTAL;
-    double outside = by_total ? count->total : count->active;
-    double group = by_total ? count->total_group : count->active_group;
-
-    if (site->law_active)
-        return (size - outside) / group;
-    return (size - outside - count->uncounted) / (group + count->uncounted_group);
-}
-
-double plan_frame_size(const struct plan_site *site, const struct plan_frame *frame, double groups)
-{
-    const struct architecture_parts *count = &frame->count;
-
-    return site->model->law->size_variable == LAW_N_TOTAL
-               ? count->total + groups * count->total_group
-               : count->active + groups * count->active_group;
-}
-
-/* The fewest tokens from least to most that bring the loss to the target, or NAN. */
+/* The fewest tokens from least to most that bring the loss to the target, or NAN. More of them
+ * help: n·D^nu is what the law leaves for data. */
 static double tokens_for_target(const struct plan_site *site, double size, double least,
                                 double most)
 {
     const struct law_slice *slice = &site->cell->slice;
-    double target = site->question->target_loss, low = log(least),
-           high = log(plan_lesser(most, 1e300));
+    struct law_slice alone = *slice;
+    double target = site->question->target_loss, tokens;
 
-    if (!(law_slice_loss(slice, size, exp(high)) <= target))
+    most = plan_lesser(most, 1e300);
+    if (!(law_slice_loss(slice, size, most) <= target))
         return NAN;
     if (law_slice_loss(slice, size, least) <= target)
         return least;
-    while (high - low > 1e-13 * high) {
-        double middle = low + (high - low) / 2;
+    alone.n = 0;
+    tokens = exp(log((target - law_slice_loss(&alone, size, 1)) / slice->n) / slice->nu);
+    tokens = plan_greater(plan_lesser(tokens, most), least);
+    /* A few roundings short, it may be. */
+    for (double more = 1e-15; law_slice_loss(slice, size, tokens) > target; more *= 2)
+        tokens = plan_lesser(tokens * (1 + more), most);
+    return tokens;
+}
 
-        if (law_slice_loss(slice, size, exp(middle)) <= target)
-            high = middle;
-        else
-            low = middle;
-    }
-    return exp(high);
+static bool keeps_sizes(const struct plan_site *site, const struct sizes *n)
+{
+    const struct plan_limits *limits = &site->question->limits;
+    double beside = site->law_active ? 0 : n->uncounted;
+
+    return (n->n_total + n->uncounted + n->cache) * limits->bytes_per_param <=
+               limits->memory_bytes &&
+           (n->n_total + n->uncounted) * limits->train_bytes_per_param <=
+               limits->train_memory_bytes &&
+           n->n_active + beside <= limits->max_n_active;
+}
+
+/* What is to be least, where it is not loss. */
+static double cost_of(const struct plan_site *site, const struct sizes *n, double tokens)
+{
+    const struct plan_limits *limits = &site->question->limits;
+
+    if (site->question->objective == PLAN_LEAST_MEMORY)
+        return (n->n_total + n->cache) * limits->bytes_per_param;
+    return n->per_token * tokens +
+           SHAPE_INFERENCE_FLOPS_PER_PARAM * n->n_active * limits->inference_tokens;
 }
 
 /* Fills tokens and cost, or returns false when the limits leave no room or the target is missed.
  * Training counts what the law leaves out as 6 FLOPs of a token, where it is more than the law's
  * own charge for routing. */
-static bool choose_tokens(const struct plan_site *site, struct plan_trial *t)
+static bool choose_tokens(const struct plan_site *site, const struct sizes *n, struct plan_trial *t)
 {
     const struct plan_question *question = site->question;
     const struct plan_limits *limits = &question->limits;
-    const struct law_slice *slice = &site->cell->slice;
-    double n_all = t->n_active + t->uncounted;
-    double per_token = plan_greater(t->per_token, SHAPE_TRAIN_FLOPS_PER_PARAM * n_all);
-    double n_active = site->law_active ? t->n_active : n_all;
+    double n_all = n->n_active + n->uncounted;
+    double per_token = plan_greater(n->per_token, SHAPE_TRAIN_FLOPS_PER_PARAM * n_all);
+    double n_active = site->law_active ? n->n_active : n_all;
     double inference = SHAPE_INFERENCE_FLOPS_PER_PARAM * n_active * limits->inference_tokens;
     double left = limits->compute_flops - inference;
-    double most = limits->max_tokens_per_param * t->n_active, cap;
+    double most = limits->max_tokens_per_param * n->n_active, cap;
     double least = limits->min_tokens_per_param * n_active;
 
     if (least > most)
-        least = limits->min_tokens_per_param * t->n_active;
+        least = limits->min_tokens_per_param * n->n_active;
     least = plan_greater(1, least);
     cap = plan_lesser(limits->max_tokens, most);
     most = plan_lesser(cap, left / per_token);
@@ -121,28 +88,13 @@ static bool choose_tokens(const struct plan_site *site, struct plan_trial *t)
         return false;
     if (question->objective == PLAN_LEAST_LOSS) {
         /* The same share is lost with every build: as the continuous optimum has it. */
-        double by_law = t->tokens == most ? plan_lesser(cap, left / t->per_token) : t->tokens;
+        double by_law = t->tokens == most ? plan_lesser(cap, left / n->per_token) : t->tokens;
 
-        t->cost = law_slice_loss(slice, t->size, by_law);
+        t->cost = plan_local_loss(&site->local, t->size, by_law);
         return true;
     }
-    t->cost = question->objective == PLAN_LEAST_MEMORY
-                  ? (t->n_total + t->cache) * limits->bytes_per_param
-                  : t->per_token * t->tokens +
-                        SHAPE_INFERENCE_FLOPS_PER_PARAM * t->n_active * limits->inference_tokens;
-    return law_slice_loss(slice, t->size, t->tokens) <= question->target_loss;
-}
-
-static bool keeps_sizes(const struct plan_site *site, const struct plan_trial *trial)
-{
-    const struct plan_limits *limits = &site->question->limits;
-    double beside = site->law_active ? 0 : trial->uncounted;
-
-    return (trial->n_total + trial->uncounted + trial->cache) * limits->bytes_per_param <=
-               limits->memory_bytes &&
-           (trial->n_total + trial->uncounted) * limits->train_bytes_per_param <=
-               limits->train_memory_bytes &&
-           trial->n_active + beside <= limits->max_n_active;
+    t->cost = cost_of(site, n, t->tokens);
+    return law_slice_loss(&site->cell->slice, t->size, t->tokens) <= question->target_loss;
 }
 
 bool plan_trial_make(const struct plan_site *site, const struct plan_frame *frame, double groups,
@@ -150,19 +102,24 @@ bool plan_trial_make(const struct plan_site *site, const struct plan_frame *fram
 {
     const struct architecture_parts *count = &frame->count;
     double n_active = count->active + groups * count->active_group;
-    double n_total = count->total + groups * count->total_group;
-    struct plan_trial t = {
-        .layers = groups * frame->group,
+    struct sizes n = {
         .n_active = n_active,
-        .n_total = n_total,
+        .n_total = count->total + groups * count->total_group,
         .uncounted = count->uncounted + groups * count->uncounted_group,
-        .size = site->model->law->size_variable == LAW_N_TOTAL ? n_total : n_active,
-        .per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n_active + groups * frame->router_group,
         .cache = groups * frame->cache_group,
+        .per_token = SHAPE_TRAIN_FLOPS_PER_PARAM * n_active + groups * frame->router_group,
     };
+    struct plan_trial t = {.groups = groups, .size = site->by_total ? n.n_total : n_active};
 
-    if (!keeps_sizes(site, &t) || !choose_tokens(site, &t))
+    if ((site->sized && !keeps_sizes(site, &n)) || !choose_tokens(site, &n, &t))
         return false;
     *ret = t;
     return true;
+}
+
+double plan_trial_loss(const struct plan_site *site, const struct plan_trial *trial)
+{
+    return site->question->objective == PLAN_LEAST_LOSS
+               ? plan_local_loss(&site->local, trial->size, trial->tokens)
+               : law_slice_loss(&site->cell->slice, trial->size, trial->tokens);
 }
