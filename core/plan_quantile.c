@@ -199,23 +199,29 @@ static int wider_by(const struct plan_levels *levels, double error)
     return levels_apart < LEVELS ? (int)levels_apart : LEVELS;
 }
 
-/* What may be the k-th or the next is nearly so: one value is off by `error`, so is the other. */
-bool plan_quantile_among(const float *value, size_t n, size_t under, double error,
-                         struct plan_quantile *q)
+/* Of the values at n places, `under` values being less than all of them, those that may be the k-th
+ * or the next, which is nearly so: one value is off by `error`, so is the other. False when too
+ * many may. */
+static bool keep_nearest(const float *value, const size_t *place, size_t n, size_t under,
+                         double error, struct plan_quantile *q)
 {
     const int32_t k = (int32_t)(q->k - under), rank[RANKED] = {k, k + 1, 0};
     const float apart = (float)(2.1 * error + 0x1p-22); /* with error² and rounding */
-    float end[RANKED];
+    float found[MANY + NEAR_LANES], end[RANKED];
 
-    find_ranked(value, (n + NEAR_LANES - 1) / NEAR_LANES * NEAR_LANES, rank, end);
+    for (size_t i = 0; i < n; i++)
+        found[i] = value[place[i]];
+    for (size_t i = 0; i < NEAR_LANES; i++)
+        found[n + i] = INFINITY;
+    find_ranked(found, (n + NEAR_LANES - 1) / NEAR_LANES * NEAR_LANES, rank, end);
     end[0] *= 1 - apart;
     end[1] *= 1 + apart;
     q->n = 0;
     q->under = under;
     for (size_t i = 0; i < n && q->n < PLAN_QUANTILE_MANY; i++) {
-        q->under += value[i] < end[0] ? 1 : 0;
-        q->place[q->n] = i;
-        q->n += ((value[i] >= end[0]) & (value[i] <= end[1])) != 0 ? 1 : 0;
+        q->under += found[i] < end[0] ? 1 : 0;
+        q->place[q->n] = place[i];
+        q->n += ((found[i] >= end[0]) & (found[i] <= end[1])) != 0 ? 1 : 0;
     }
     return q->n < PLAN_QUANTILE_MANY;
 }
@@ -230,21 +236,12 @@ static bool gather(const struct plan_levels *levels, const struct range *range, 
     int high = range->high + wider < LEVELS ? range->high + wider : LEVELS;
     size_t place[MANY + PLAN_LEVELS_PAST], n = plan_levels_places(levels, low, high, place);
     size_t under = range->under;
-    float found[MANY + NEAR_LANES];
-    bool told;
 
     if (n > most)
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         under -= levels->level[place[i]] < range->low - LEVELS / 2 ? 1 : 0;
-        found[i] = levels->value[place[i]];
-    }
-    for (size_t i = 0; i < NEAR_LANES; i++)
-        found[n + i] = INFINITY;
-    told = plan_quantile_among(found, n, under, error, q);
-    for (size_t i = 0; i < q->n; i++)
-        q->place[i] = place[q->place[i]];
-    return told;
+    return keep_nearest(levels->value, place, n, under, error, q);
 }
 
 /* The same of MANY, with all levels over the range as long as that makes them finer and nearness

@@ -33,9 +33,4 @@ size_t plan_quantile_room(size_t count);
 bool plan_quantile_find(const float *value, size_t count, double error, uint8_t *room,
                         struct plan_quantile q[2]);
 
-/* Looks for one among n > 0 values, as near, when `under` others are certainly less and the rest
- * certainly more. Up to a multiple of NEAR_LANES more values are INFINITY. */
-bool plan_quantile_among(const float *value, size_t n, size_t under, double error,
-                         struct plan_quantile *q);
-
 #endif

@@ -3,37 +3,31 @@
  *
  * Internal to the planner, but for who keeps a fit's at hand. At E = 1, 2, 4, … such runs lie on a
  * line, s = ln(N·D), ln N = ln_g + ratio·s (plan_closed_form). Along a piece of it the draws'
- * losses, less the fit's own, change so little that most are certainly less than a quantile or
- * certainly more, and plans ask the others only. Which they are follows from bounds, so that the
- * interval is the same to the last bit as from all draws.
+ * losses, less the fit's own, change so little that all but a few are certainly less than a
+ * quantile or certainly more, and plans ask those few only. Which they are follows from bounds, so
+ * that the interval is the same to the last bit as from all draws.
  *
- * Made once, then only read. Memory from the caller's arena: 12 KiB, and 24 bytes for each draw on
- * a list, of which a piece has two, mostly of some twenty draws in a thousand and never of more
- * than PLAN_SHORTLIST_MOST: some 200 KiB, 1 MiB at most.
+ * Made once, then only read. Memory from the caller's arena: 48 KiB, and 4 bytes for each draw on a
+ * list, of which a piece has two, mostly of two to six draws in a thousand and never of more than
+ * PLAN_SHORTLIST_MOST: some 100 KiB, 450 KiB at most.
  */
 #ifndef MOEPLAN_CORE_PLAN_SHORTLIST_H
 #define MOEPLAN_CORE_PLAN_SHORTLIST_H
 
-#include "core/near.h"
+#include <stdint.h>
+
 #include "core/plan.h"
 #include "core/plan_quantile.h"
 
-/* E to 2^7; pieces of a factor of 2 in compute, from 1e19 FLOPs to more than 1e26. */
-enum { PLAN_SHORTLIST_EXPERTS = 8, PLAN_SHORTLIST_PIECES = 24, PLAN_SHORTLIST_MOST = 96 };
+/* E to 2^7; pieces of a factor of 2^(1/8) in compute, from 1e19 FLOPs to more than 1e26. */
+enum { PLAN_SHORTLIST_EXPERTS = 8, PLAN_SHORTLIST_PIECES = 24 * 8, PLAN_SHORTLIST_MOST = 32 };
 
-/* Draws as they are asked nearly: two powers of 2 and the floor, about the middle of the piece. */
-struct plan_shortlist_block {
-    float size[NEAR_LANES], by_ln_n[NEAR_LANES];
-    float data[NEAR_LANES], by_ln_tokens[NEAR_LANES];
-    float c[NEAR_LANES];
-    uint32_t draw[NEAR_LANES];
-};
-
-/* Of one piece: draws that may be the low end of the interval, then those that may be the high. */
+/* Of one piece: of each end of the interval, the draws that may be it. */
 struct plan_shortlist {
-    uint32_t n[2], under[2];                  /* listed; certainly less than those listed */
-    const struct plan_shortlist_block *block; /* NULL where too many would be listed */
-    double ln_n, ln_tokens;                   /* the middle */
+    struct {
+        const uint32_t *draw;
+        uint32_t n, under; /* listed, 0 where that would be too many; certainly less than those */
+    } end[2];
 };
 
 struct plan_shortlists {
@@ -41,7 +35,7 @@ struct plan_shortlists {
     double level;
     struct {
         double ln_g, ratio;
-        struct plan_shortlist piece[PLAN_SHORTLIST_PIECES];
+        const struct plan_shortlist *piece; /* PLAN_SHORTLIST_PIECES; NULL: none */
     } line[PLAN_SHORTLIST_EXPERTS];
 };
 
