@@ -170,24 +170,34 @@ LANES_INLINE void joint_near_at(float k[ROWS_GRANULAR][NEAR_LANES], const struct
     }
 }
 
-/* The largest M at x; INFINITY where single precision may not hold a term. Of Ê the sets' own count
- * all that it is made of, one Ê only what is left of it. */
+/* The largest M at x; INFINITY where single precision may not hold a term. One Ê counts by what is
+ * left of it; of the sets' own, that and all that it is made of. */
 static double joint_near_size(const struct law_near *near, const struct law_x *x,
                               const struct joint_near_x *at, bool granular)
 {
     const double *most = near->most;
-    double ln_n = fabs((double)at->ln_n), ln_d = fabs((double)at->ln_d), fine = 0, size, data;
-    double h = fabs((double)at->ln_experts);
+    double ln_n = fabs((double)at->ln_n), ln_d = fabs((double)at->ln_d);
+    double h, made_of, fine = 0, finer = 0;
+    double by_size = most[JOINT_DELTA] + most[JOINT_GAMMA] * ln_n, size = most[JOINT_ALPHA] * ln_n;
+    double by_data = most[JOINT_OMEGA] + most[JOINT_ZETA] * ln_d, data = most[JOINT_BETA] * ln_d;
 
-    if (isnan(near->e_start))
-        h = 1 + ln_experts0 + log(most[JOINT_E_START] + fmax(x->experts, 1) - 1);
-    if (granular)
-        fine = most[ROW_KAPPA] * (h + most[ROW_START]) + most[ROW_PHI] * x->ln_granularity;
-    size = most[JOINT_ALPHA] * ln_n + (most[JOINT_DELTA] + most[JOINT_GAMMA] * ln_n) * h;
-    data = most[JOINT_BETA] * ln_d + (most[JOINT_OMEGA] + most[JOINT_ZETA] * ln_d) * h;
-    return x->experts >= 1 && x->ln_granularity >= 0 && fmax(fmax(size, data), fine) < most_change
-               ? fmax(most[JOINT_A] + size, most[JOINT_B] + data) + fine
-               : INFINITY;
+    h = made_of = fabs((double)at->ln_experts);
+    if (isnan(near->e_start)) {
+        double ln_most = log(most[JOINT_E_START] + fmax(x->experts, 1) - 1);
+
+        h = fmax(ln_experts0, ln_most - ln_experts0);
+        made_of = 1 + ln_experts0 + ln_most;
+    }
+    if (granular) {
+        finer = most[ROW_PHI] * x->ln_granularity;
+        fine = most[ROW_KAPPA] * (made_of + most[ROW_START]) + finer;
+    }
+    if (!(x->experts >= 1 && x->ln_granularity >= 0 && size + by_size * h < most_change &&
+          data + by_data * h < most_change && finer < most_change))
+        return INFINITY;
+    return fmax(most[JOINT_A] + size + by_size * made_of,
+                most[JOINT_B] + data + by_data * made_of) +
+           fine;
 }
 
 LANES_INLINE void joint_near_blocks(const struct law_near *near, const struct joint_near_x *x,
