@@ -288,6 +288,7 @@ struct fit_polished fit_polish_run(struct fit_polish *polish, const struct fit_p
             break;
         }
     }
+    polish->steps += result.iterations;
     result.objective = descent.objective;
     return result;
 }

@@ -18,6 +18,7 @@ struct fit_polish {
     double *jacobian, *ahead; /* n_rows·stride */
     double *linear, *along;
     const double *weight; /* n_rows: the problem's, or a draw's */
+    size_t steps;         /* tried in all runs so far */
     /* Whether z lies in the bowl of an optimum already known; NULL: none is
      * asked. */
     bool (*known)(void *ctx, const double *z);

@@ -37,7 +37,8 @@ static const double rounding = 1e-24;
 
 bool search_cancelled(struct search *search)
 {
-    search->progress.best_objective = search->found->objective;
+    search->progress.best_objective =
+        fmin(search->progress.best_objective, search->found->objective);
     return search->options->progress != NULL &&
            !search->options->progress(search->options->progress_ctx, &search->progress);
 }
@@ -128,25 +129,35 @@ struct fit_polish_goal search_goal(const struct search *search)
     return (struct fit_polish_goal){fit_problem_delta(search->problem), 1e-13, SEARCH_STEPS, true};
 }
 
+int search_compare(const struct search *search, double objective)
+{
+    double best = search->found->objective, floor = rounding * search->weight;
+
+    if (!isfinite(best) || !isfinite(objective))
+        return isfinite(objective) ? -1 : 1;
+    if (objective < best * (1.0 - same_optimum) - floor)
+        return -1;
+    return objective <= best * (1.0 + same_optimum) + floor ? 0 : 1;
+}
+
 bool search_take(struct search *search, const struct fit_polished *got, const double *z,
                  size_t hits)
 {
     struct fit_found *found = search->found;
-    double floor = rounding * search->weight;
-    bool better = got->objective < found->objective * (1.0 - same_optimum) - floor;
+    int order = search_compare(search, got->objective);
 
     if (!isfinite(got->objective))
         return false;
-    if (better || !isfinite(found->objective))
+    if (order < 0)
         found->agreeing = hits;
-    else if (got->objective <= found->objective * (1.0 + same_optimum) + floor)
+    else if (order == 0)
         found->agreeing += hits;
     if (got->objective < found->objective) {
         found->objective = got->objective;
         found->stop = got->stop;
         memcpy(found->z, z, sizeof found->z);
     }
-    return better;
+    return order < 0;
 }
 
 /* The distinct ends, polished on all runs: GSL's steps bring them near, the exact ones home. A
@@ -286,6 +297,7 @@ static enum err_code search_all(const struct fit_options *options,
         .problem = problem,
         .polish = polish,
         .found = ret_found,
+        .progress = {.best_objective = INFINITY},
         .gross = INFINITY,
     };
     enum err_code code = ERR_OK;
@@ -302,7 +314,7 @@ static enum err_code search_all(const struct fit_options *options,
                                       : descend_and_polish(&search, arena, err);
     if (code == ERR_OK && isfinite(ret_found->objective) && options->start == NULL &&
         options->starts > 1)
-        code = fit_jump_about(&search, arena, err);
+        code = fit_chain_all(&search, arena, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
     finish(&search);

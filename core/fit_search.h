@@ -5,8 +5,9 @@
  * off the best of them, all descend once more without those. The best point is then left for every
  * shape of the law (fit_shape.h), and by jumps of many standard deviations in every direction at
  * once, or to other values of some coordinates, polished again, until several in a row bring
- * nothing better (fit_jump.c). Of many runs the search sees some; its best point is polished on
- * all.
+ * nothing better; where few searches end at the best, other chains of jumps begin elsewhere, until
+ * enough of them agree (fit_chain.c). Of many runs the search sees some; its best point is polished
+ * on all.
  */
 #ifndef MOEPLAN_CORE_FIT_SEARCH_H
 #define MOEPLAN_CORE_FIT_SEARCH_H

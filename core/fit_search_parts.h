@@ -1,4 +1,5 @@
-/* fit_search_parts: one search under way; private to fit_search.c and fit_jump.c. */
+/* fit_search_parts: one search under way; private to fit_search.c, fit_chain.c and
+ * fit_jump.c. */
 #ifndef MOEPLAN_CORE_FIT_SEARCH_PARTS_H
 #define MOEPLAN_CORE_FIT_SEARCH_PARTS_H
 
@@ -31,12 +32,16 @@ bool search_cancelled(struct search *search);
 /* To the last digit. */
 struct fit_polish_goal search_goal(const struct search *search);
 
+/* Whether an objective is less than that of search->found (-1), the same (0) or more (1). */
+int search_compare(const struct search *search, double objective);
+
 /* Takes a polished point if it is better; counts agreement. */
 bool search_take(struct search *search, const struct fit_polished *got, const double *z,
                  size_t hits);
 
-/* Leaves the best point by jumps and comes back, until many in a row bring nothing better.
- * Scratch from the arena. ERR_CANCELLED, ERR_NO_MEMORY. */
-enum err_code fit_jump_about(struct search *search, struct arena *arena, struct err *err);
+/* Leaves the best point by jumps and comes back, until many in a row bring nothing better; where
+ * that is not plain, again from elsewhere, until several chains end alike. Scratch from the arena.
+ * ERR_CANCELLED, ERR_NO_MEMORY. */
+enum err_code fit_chain_all(struct search *search, struct arena *arena, struct err *err);
 
 #endif
