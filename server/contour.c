@@ -102,9 +102,10 @@ enum err_code contour_write(struct call *call, const struct drawing *drawing, st
 }
 
 /* One point of the grid. */
-static void write_cell_csv(struct out *out, const struct curve_contour *contour,
+static void write_cell_csv(struct out *out, const struct drawing *drawing,
                            const struct outside *outside, size_t i, size_t j)
 {
+    const struct curve_contour *contour = &drawing->contour;
     const struct plan_extrapolation *by_size = &outside->by_size[i];
     const struct plan_extrapolation *by_tokens = &outside->by_tokens[j], *most;
     size_t at = i * contour->n_tokens + j;
@@ -112,7 +113,9 @@ static void write_cell_csv(struct out *out, const struct curve_contour *contour,
     most = by_tokens->distance > by_size->distance || by_size->variable == LAW_VARIABLE_COUNT
                ? by_tokens
                : by_size;
-    csv_write_number(out, true, contour->n_active[i]);
+    csv_write_number(out, true, drawing->cell.experts);
+    csv_write_number(out, false, drawing->cell.granularity);
+    csv_write_number(out, false, contour->n_active[i]);
     csv_write_number(out, false, outside->n_total[i]);
     csv_write_number(out, false, contour->tokens[j]);
     csv_write_number(out, false, contour->loss[at]);
@@ -126,7 +129,9 @@ static void write_cell_csv(struct out *out, const struct curve_contour *contour,
 
 enum err_code contour_reply_csv(struct call *call, const struct drawing *drawing)
 {
-    static const char *const columns[] = {"n_active",
+    static const char *const columns[] = {"experts",
+                                          "granularity",
+                                          "n_active",
                                           "n_total",
                                           "tokens",
                                           "loss",
@@ -147,6 +152,6 @@ enum err_code contour_reply_csv(struct call *call, const struct drawing *drawing
     csv_write_end(&out);
     for (size_t i = 0; i < contour->n_sizes; i++)
         for (size_t j = 0; j < contour->n_tokens; j++)
-            write_cell_csv(&out, contour, &outside, i, j);
+            write_cell_csv(&out, drawing, &outside, i, j);
     return answer_text(call, 200, &out, answer_media_type(ANSWER_CSV));
 }

@@ -235,6 +235,7 @@ def points_of_a_contour_have_bands_and_say_where_they_extrapolate():
         assert len(table) == len(asked) == 81
         for at, (want, row) in enumerate(zip(asked, table)):
             i, j = divmod(at, 9)
+            assert all(float(row[name]) == items[at][name] for name in items[at]), (items[at], row)
             for k, name in enumerate(('loss_low', 'loss_high')):
                 assert math.isclose(columns[name][i][j], want['interval'][k], rel_tol=1e-9), (at, want)
                 assert float(row[name]) == columns[name][i][j]
