@@ -159,15 +159,15 @@ enum err_code fit_identify_free(const struct fit_options *options, const struct 
 }
 
 void fit_identify_refuse(struct err *err, const struct law_coefficient *c, double value,
-                         const char *because)
+                         const char *because, bool runs_would_do)
 {
     char pointer[64];
 
     (void)snprintf(pointer, sizeof pointer, "/fixed/%s", c->name);
     (void)err_add(err, ERR_NOT_IDENTIFIABLE, ERR_AT_POINTER, pointer, 0,
-                  "%s, so %s cannot be determined: add runs that differ in it, or fix %s "
-                  "(\"fixed\": {\"%s\": %g})",
-                  because, c->name, c->name, c->name, value);
+                  "%s, so %s cannot be determined: %sfix %s (\"fixed\": {\"%s\": %g})", because,
+                  c->name, runs_would_do ? "add runs that differ in it, or " : "", c->name, c->name,
+                  value);
 }
 
 /* A value to fix a coefficient at. Neutral takes its term away, or the variable's part in it; but
@@ -213,7 +213,7 @@ static size_t add_never_varied(const struct fit_options *options, const bool *is
         (void)snprintf(because, sizeof because, "%s never varied (it is %.10g in every run)",
                        law_variable_name((enum law_variable)v),
                        fit_identify_value(&obs[0], (enum law_variable)v));
-        fit_identify_refuse(err, &law->coefficients[i], value_to_fix(options, i), because);
+        fit_identify_refuse(err, &law->coefficients[i], value_to_fix(options, i), because, true);
         added++;
     }
     return added;

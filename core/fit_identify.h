@@ -26,9 +26,10 @@ enum err_code fit_identify_rank(const struct fit_options *options,
                                 const struct fit_problem *problem, struct arena *arena,
                                 struct err *err);
 
-/* Adds the refusal of a coefficient, at "/fixed/<coefficient>", with a value to fix it at. */
+/* Adds the refusal of a coefficient, at "/fixed/<coefficient>", with a value to fix it at, and
+ * whether other runs would do as well. */
 void fit_identify_refuse(struct err *err, const struct law_coefficient *coefficient, double value,
-                         const char *because);
+                         const char *because, bool runs_would_do);
 
 /* The value of a variable in a run; and how many different values the runs hold, counting no
  * further than `most`. */

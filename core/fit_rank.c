@@ -32,15 +32,19 @@ static size_t naming_order(const struct fit_problem *problem, size_t *ret_order)
 }
 
 /* Gram-Schmidt in naming order over columns of m values; a bit per coordinate that depends on
- * earlier ones. */
-static unsigned dependent_columns(const size_t *order, size_t p, size_t m, double *columns)
+ * earlier ones, and in ret_idle per one that moves nothing at all. */
+static unsigned dependent_columns(const size_t *order, size_t p, size_t m, double *columns,
+                                  unsigned *ret_idle)
 {
     double norm[LAW_MAX_COEFFICIENTS];
     unsigned dependent = 0;
 
+    *ret_idle = 0;
     for (size_t a = 0; a < p; a++) {
         double *column = columns + order[a] * m, before = lanes_dot(column, column, m);
 
+        if (before == 0.0)
+            *ret_idle |= 1u << order[a];
         for (int pass = 0; pass < 2; pass++)
             for (size_t b = 0; b < a; b++) {
                 const double *earlier = columns + order[b] * m;
@@ -63,7 +67,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     struct fit_problem thin;
     size_t order[LAW_MAX_COEFFICIENTS], p = problem->p;
     const struct preset *preset = preset_for_law(problem->law->name);
-    unsigned dependent = ~0u;
+    unsigned dependent = ~0u, idle = ~0u;
     double *residuals, *jacobian, *columns;
 
     if (p == 0)
@@ -84,6 +88,7 @@ enum err_code fit_identify_rank(const struct fit_options *options,
     (void)naming_order(problem, order);
     for (size_t point = 1; point <= RANK_POINTS && dependent != 0; point++) {
         double z[LAW_MAX_COEFFICIENTS];
+        unsigned idle_here;
 
         fit_start_draw(problem, 0, point, z);
         for (size_t j = 0; j < p; j++)
@@ -98,7 +103,8 @@ enum err_code fit_identify_rank(const struct fit_options *options,
         for (size_t j = 0; j < p; j++)
             for (size_t i = 0; i < some->n_rows; i++)
                 columns[j * some->n_rows + i] = jacobian[i * some->stride + j];
-        dependent &= dependent_columns(order, p, some->n_rows, columns);
+        dependent &= dependent_columns(order, p, some->n_rows, columns, &idle_here);
+        idle &= idle_here;
     }
     if (dependent == ~0u) /* no point had finite values: the search will say so */
         return ERR_OK;
@@ -114,10 +120,12 @@ enum err_code fit_identify_rank(const struct fit_options *options,
 
         /* The published value: an exponent fixed at 0 would turn its term into a second floor. */
         if (dependent & (1u << j))
-            fit_identify_refuse(err, &problem->law->coefficients[i],
-                                preset == NULL ? problem->law->coefficients[i].neutral
-                                               : preset->coefficient[i],
-                                "the runs have too few different values of its variables");
+            fit_identify_refuse(
+                err, &problem->law->coefficients[i],
+                preset == NULL ? problem->law->coefficients[i].neutral : preset->coefficient[i],
+                idle & (1u << j) ? "next to what is fixed it has no effect on any run"
+                                 : "the runs have too few different values of its variables",
+                !(idle & (1u << j)));
     }
     return err_set(err, ERR_NOT_IDENTIFIABLE,
                    "the %zu runs cannot determine every coefficient of law %s: see errors",

@@ -163,6 +163,38 @@ static void an_exponent_under_a_held_amplitude_is_proposed_as_published(void **s
     }
 }
 
+/* kappa·(G^−phi) bends nothing when either is 0, whatever the runs are. */
+static void what_another_takes_away_is_to_be_fixed_too(void **state)
+{
+    static const char *const pairs[][2] = {{"kappa", "phi"}, {"phi", "kappa"}};
+    const struct law *law = law_find("joint-granular");
+
+    (void)state;
+    simulate("joint-granular", 80, 5);
+    for (size_t p = 0; p < 2; p++) {
+        size_t zero = law_coefficient_index(law, pairs[p][0]);
+        size_t idle = law_coefficient_index(law, pairs[p][1]);
+        struct fit_options options = fit_options_default(law);
+        struct fit_outcome got;
+        char pointer[64];
+
+        (void)snprintf(pointer, sizeof pointer, "/fixed/%s", pairs[p][1]);
+        options.hold[zero] = FIT_FIXED;
+        options.fixed[zero] = 0.0;
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_NOT_IDENTIFIABLE);
+        assert_int_equal(got.err.n_fields, 1);
+        assert_non_null(strstr(got.err.first->detail, "no effect"));
+        assert_null(strstr(got.err.first->detail, "add runs"));
+        options.hold[idle] = FIT_FIXED;
+        options.fixed[idle] = proposed(&got, pointer);
+        fit_case_release(&got);
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_OK);
+        fit_case_release(&got);
+    }
+}
+
 /* Where the size never varied its term is a constant, which the search cannot tell from the floor:
  * the priors alone say how much of it there is. */
 static void priors_identify_a_term_whose_variable_never_varied(void **state)
@@ -403,6 +435,7 @@ int main(void)
         cmocka_unit_test(one_size_is_refused_by_name),
         cmocka_unit_test(one_ratio_of_tokens_to_parameters_is_refused_by_name),
         cmocka_unit_test(an_exponent_under_a_held_amplitude_is_proposed_as_published),
+        cmocka_unit_test(what_another_takes_away_is_to_be_fixed_too),
         cmocka_unit_test(priors_identify_a_term_whose_variable_never_varied),
         cmocka_unit_test(two_numbers_of_tokens_cannot_bend_a_power),
         cmocka_unit_test(all_runs_equal_are_refused_naming_everything),
