@@ -131,6 +131,21 @@ void *arena_alloc(struct arena *arena, size_t size)
     return block->data + start;
 }
 
+bool arena_extend(struct arena *arena, const void *memory, size_t old_size, size_t size)
+{
+    struct arena_block *block = arena->current;
+    size_t start;
+
+    if (!block || old_size > block->used || memory != block->data + (block->used - old_size))
+        return false;
+    start = block->used - old_size;
+    if (size < old_size || size > block->capacity - start)
+        return false;
+    block->used = start + size;
+    ASAN_UNPOISON_MEMORY_REGION(block->data + start, size);
+    return true;
+}
+
 void *arena_calloc(struct arena *arena, size_t count, size_t size)
 {
     void *memory;

@@ -7,6 +7,7 @@
 #ifndef MOEPLAN_CORE_ARENA_H
 #define MOEPLAN_CORE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -29,6 +30,11 @@ void arena_reset(struct arena *arena);
 
 /* size bytes aligned for any type, not cleared; NULL past the cap or out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
+
+/* Makes the memory that was handed out last, of old_size bytes, size bytes long where it lies.
+ * False, and nothing is changed, where something else was handed out since or its block has no
+ * room. */
+bool arena_extend(struct arena *arena, const void *memory, size_t old_size, size_t size);
 
 /* count·size cleared bytes; NULL when the product overflows, past the cap or out of memory. */
 void *arena_calloc(struct arena *arena, size_t count, size_t size);

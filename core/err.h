@@ -77,13 +77,15 @@ const char *err_title(enum err_code code);
 
 /* Sets code and detail and returns code, so that callers can `return err_set(…)`. */
 enum err_code err_set(struct err *err, enum err_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((cold, format(printf, 3, 4)));
 
 /* Puts words before the detail: "study marin: " + "no such fit". */
-void err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void err_prefix(struct err *err, const char *format, ...)
+    __attribute__((cold, format(printf, 2, 3)));
 
 /* Adds one bad field; sets code if none is set yet, and a detail if there is none. */
 enum err_code err_add(struct err *err, enum err_code code, enum err_place place, const char *name,
-                      uint64_t row, const char *format, ...) __attribute__((format(printf, 6, 7)));
+                      uint64_t row, const char *format, ...)
+    __attribute__((cold, format(printf, 6, 7)));
 
 #endif

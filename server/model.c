@@ -76,7 +76,7 @@ void model_write_origin(struct out *out, const struct model_choice *choice)
 void model_write_warning(struct out *out, const char *code, const char *detail)
 {
     out_object_begin(out, NULL);
-    out_text(out, "code", code);
+    out_constant(out, "code", code);
     out_text(out, "detail", detail);
     out_object_end(out);
 }

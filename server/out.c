@@ -68,7 +68,8 @@ bool out_wants(const struct out *out, const char *member)
     return out->n_select == 0;
 }
 
-/* Doubles the buffer until size more bytes and a terminator fit; false when memory has run out. */
+/* Doubles the buffer, in its place where it can, until size more bytes and a terminator fit; false
+ * when memory has run out. */
 static bool grow(struct out *out, size_t size)
 {
     if (out->failed)
@@ -76,7 +77,12 @@ static bool grow(struct out *out, size_t size)
     size_t room = out->room == 0 ? FIRST_BYTES : out->room;
     while (room - out->length <= size && room <= SIZE_MAX / 2)
         room *= 2;
-    char *text = room - out->length > size ? arena_alloc(out->arena, room) : NULL;
+    bool fits = room - out->length > size;
+    if (fits && out->room > 0 && arena_extend(out->arena, out->text, out->room, room)) {
+        out->room = room;
+        return true;
+    }
+    char *text = fits ? arena_alloc(out->arena, room) : NULL;
     if (text == NULL) {
         out->failed = true;
         out->room = out->length; /* so that there is no room from now on */

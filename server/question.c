@@ -211,22 +211,24 @@ enum err_code question_make(struct call *call, struct question_query *query,
 void question_write(struct out *out, const struct question_query *query,
                     const struct plan_question *question)
 {
-    const struct plan_limits *limits = &question->limits;
+    static const struct out_member limits[] = {
+        OUT_MEMBER_AS("compute", struct plan_limits, compute_flops),
+        OUT_MEMBER_AS("memory", struct plan_limits, memory_bytes),
+        OUT_MEMBER(struct plan_limits, bytes_per_param),
+        OUT_MEMBER(struct plan_limits, kv_tokens),
+        OUT_MEMBER_AS("train_memory", struct plan_limits, train_memory_bytes),
+        OUT_MEMBER(struct plan_limits, train_bytes_per_param),
+        OUT_MEMBER(struct plan_limits, inference_tokens),
+        OUT_MEMBER(struct plan_limits, max_tokens),
+        OUT_MEMBER(struct plan_limits, max_n_active),
+        OUT_MEMBER(struct plan_limits, min_tokens_per_param),
+        OUT_MEMBER(struct plan_limits, max_tokens_per_param),
+    };
 
     if (!out_wants(out, "constraints"))
         return;
     out_object_begin(out, "constraints");
-    out_number(out, "compute", limits->compute_flops);
-    out_number(out, "memory", limits->memory_bytes);
-    out_number(out, "bytes_per_param", limits->bytes_per_param);
-    out_number(out, "kv_tokens", limits->kv_tokens);
-    out_number(out, "train_memory", limits->train_memory_bytes);
-    out_number(out, "train_bytes_per_param", limits->train_bytes_per_param);
-    out_number(out, "inference_tokens", limits->inference_tokens);
-    out_number(out, "max_tokens", limits->max_tokens);
-    out_number(out, "max_n_active", limits->max_n_active);
-    out_number(out, "min_tokens_per_param", limits->min_tokens_per_param);
-    out_number(out, "max_tokens_per_param", limits->max_tokens_per_param);
+    out_members(out, limits, sizeof limits / sizeof *limits, &question->limits);
     out_numbers(out, "experts", question->experts, question->n_experts);
     out_numbers(out, "granularity", question->granularity, question->n_granularity);
     out_text(out, "objective", question_objectives[query->objective]);

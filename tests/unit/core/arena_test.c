@@ -189,6 +189,46 @@ static void copy_terminates_and_keeps_zeros(void **state)
     arena_release(&arena);
 }
 
+static void what_was_handed_out_last_grows_where_it_lies(void **state)
+{
+    struct arena arena;
+    char *first, *last;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    assert_false(arena_extend(&arena, "", 1, 2)); /* nothing was */
+    first = arena_alloc(&arena, 100);
+    last = arena_copy(&arena, "last", 4);
+    assert_false(arena_extend(&arena, first, 100, 101));
+    assert_false(arena_extend(&arena, last, 4, 6));
+    assert_false(arena_extend(&arena, last, 5, 4));
+    assert_true(arena_extend(&arena, last, 5, 1000));
+    memset(last + 5, 'x', 995);
+    assert_string_equal(last, "last");
+    assert_true((char *)arena_alloc(&arena, 1) >= last + 1000);
+    assert_false(arena_extend(&arena, last, 1000, 1001));
+    arena_release(&arena);
+}
+
+static void what_grows_keeps_to_its_block(void **state)
+{
+    enum { PIECE = 1000 };
+    struct arena arena;
+    size_t size = PIECE;
+    char *text;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    text = arena_alloc(&arena, size);
+    while (arena_extend(&arena, text, size, size + PIECE))
+        size += PIECE;
+    memset(text, 'x', size);
+    assert_true(size > PIECE && size <= arena.used_bytes);
+    assert_true(size + PIECE > arena.used_bytes); /* to its end */
+    assert_false(arena_extend(&arena, text, size, SIZE_MAX));
+    arena_release(&arena);
+}
+
 static void printf_formats_texts_of_any_length(void **state)
 {
     struct arena arena;
@@ -217,6 +257,8 @@ int main(void)
         cmocka_unit_test(a_large_arena_holds_little_that_it_has_not_handed_out),
         cmocka_unit_test(a_released_arena_is_empty_and_usable),
         cmocka_unit_test(copy_terminates_and_keeps_zeros),
+        cmocka_unit_test(what_was_handed_out_last_grows_where_it_lies),
+        cmocka_unit_test(what_grows_keeps_to_its_block),
         cmocka_unit_test(printf_formats_texts_of_any_length),
     };
 
