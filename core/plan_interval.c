@@ -11,7 +11,7 @@
 
 /* Configurations asked of all draws at once; draws asked exactly for a quantile; such draws of
  * several configurations asked together. */
-enum { AT_ONCE = 16, MANY = PLAN_QUANTILE_MANY, TOGETHER = 4 * MANY };
+enum { AT_ONCE = 16, MANY = PLAN_QUANTILE_MANY, TOGETHER = 2 * MANY };
 
 /* An end of an interval, told by the losses from `from` on: `fraction` of the way from the k-th
  * smallest of n to the next. */
@@ -114,15 +114,17 @@ static void ask_pending(const struct plan_model *model, struct pending *pending)
 {
     size_t columns = model->law->n_coefficients;
     size_t count = (pending->n + LANES - 1) / LANES * LANES;
+    const double *draw[TOGETHER];
 
     for (size_t i = 0; i < count; i++) {
         size_t of = i < pending->n ? i : 0;
-        const double *draw = model->draws + pending->draw[of] * columns;
 
-        for (size_t j = 0; j < columns; j++)
-            pending->column[j * count + i] = draw[j];
+        draw[i] = model->draws + pending->draw[of] * columns;
         pending->x[i] = pending->x[of];
     }
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < count; i++)
+            pending->column[j * count + i] = draw[i][j];
     law_losses(model->law, pending->column, pending->x, count, pending->loss);
     for (size_t k = 0; k < pending->n_ends; k++) {
         const struct end *end = &pending->end[k];
