@@ -1,10 +1,12 @@
 /* plan_bench: what a plan costs as a function, in microseconds, against the goals. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/plan.h"
+#include "core/plan_shortlist.h"
 #include "core/preset.h"
 #include "core/rng.h"
 
@@ -32,8 +34,10 @@ static const struct bench benches[] = {
     {"plan, 8 E, optimum and dense", 0, 10000, "joint-2025", 8, 1, eight, eight, 80e9, PLAN_DENSE,
      false},
     {"plan, 8 E, everything", 0, 5000, "joint-2025", 8, 1, eight, eight, 80e9, PLAN_ALL, false},
-    {"plan, 8 E, everything, 1000 draws", 0, 500, "joint-2025", 8, 1, eight, eight, 80e9, PLAN_ALL,
-     true},
+    {"plan, 8 E, everything, 1000 draws", 0, 5000, "joint-2025", 8, 1, eight, eight, INFINITY,
+     PLAN_ALL, true},
+    {"plan, 8 E under a limit of memory, everything, 1000 draws", 0, 2000, "joint-2025", 8, 1,
+     eight, eight, 80e9, PLAN_ALL, true},
     {"plan, 8 E x 6 G, optimum and candidates", 60, 2000, "joint-granular-composed", 8, 6, eight,
      eight, 80e9, PLAN_CANDIDATES, false},
     {"plan, 8 E x 6 G, everything", 60, 2000, "joint-granular-composed", 8, 6, eight, eight, 80e9,
@@ -98,12 +102,17 @@ static int bench_plan(const struct bench *bench)
         .parts = bench->parts,
     };
     const struct law *law = question.model.law;
+    const struct plan_slices slices = plan_slices_make(law, preset->coefficient);
+    struct plan_shortlists lists;
     struct plan_answer answer;
     struct law_near near;
-    struct arena arena;
+    struct arena arena, kept, scratch;
     struct err err;
     double us[ROUNDS];
 
+    arena_init(&kept, ARENA_BYTES);
+    arena_init(&scratch, ARENA_BYTES);
+    question.model.slices = &slices;
     if (bench->draws) {
         make_draws(preset, law->n_coefficients, draws);
         if (law_near_room(law, DRAWS) > NEAR_ROOM ||
@@ -112,6 +121,9 @@ static int bench_plan(const struct bench *bench)
         question.model.draws = draws;
         question.model.near = &near;
         question.model.n_draws = DRAWS;
+        if (!plan_shortlists_make(&question.model, question.level, &kept, &scratch, &lists))
+            return 1;
+        question.model.shortlists = &lists;
     }
     question.limits.memory_bytes = bench->memory_bytes;
     arena_init(&arena, ARENA_BYTES);
@@ -128,6 +140,8 @@ static int bench_plan(const struct bench *bench)
         us[round] = (now_us() - start) / bench->calls;
     }
     arena_release(&arena);
+    arena_release(&kept);
+    arena_release(&scratch);
     print_row(bench->what, us, bench->goal_us);
     return 0;
 }
