@@ -233,7 +233,8 @@ static double search_twice(struct build *build, const struct plan_configuration 
 }
 
 void plan_build(const struct plan_question *question, const struct plan_model *model,
-                const struct plan_cell *cell, struct plan_configuration *configuration)
+                const struct plan_cell *cell, const struct plan_local *local,
+                struct plan_configuration *configuration)
 {
     const struct plan_configuration *c = configuration;
     const struct plan_best *best;
@@ -249,7 +250,7 @@ void plan_build(const struct plan_question *question, const struct plan_model *m
         configuration->no_architecture = "the optimum is wider than any layer";
         return;
     }
-    plan_site_init(&build.site, question, model, cell, c);
+    plan_site_init(&build.site, question, model, cell, local);
     build.size = build.site.by_total ? c->n_total : c->n_active;
     loss = search_twice(&build, c);
     best = &build.best;

@@ -20,8 +20,9 @@
 #include "core/plan_trial.h"
 
 /* Fills has_architecture, architecture and, where there is none, no_architecture. cell is that of
- * the configuration. */
+ * the configuration, local the law near it. */
 void plan_build(const struct plan_question *question, const struct plan_model *model,
-                const struct plan_cell *cell, struct plan_configuration *configuration);
+                const struct plan_cell *cell, const struct plan_local *local,
+                struct plan_configuration *configuration);
 
 #endif

@@ -48,29 +48,26 @@ struct plan_extrapolation plan_extrapolates_most(const struct plan_extrapolation
 /* ---- One configuration ------------------------------------------------------------------------
  */
 
+/* The bit of a limit that is met. */
+static inline unsigned met(enum plan_limit limit, double used, double most)
+{
+    return most < INFINITY && fabs(used - most) <= met_tolerance * most ? 1U << limit : 0;
+}
+
 static unsigned binding(const struct plan_question *question, const struct plan_configuration *c)
 {
     const struct plan_limits *limits = &question->limits;
-    const double pair[PLAN_LIMIT_COUNT][2] = {
-        [PLAN_LIMIT_COMPUTE] = {c->train_flops + c->inference_flops, limits->compute_flops},
-        [PLAN_LIMIT_MEMORY] = {c->memory_total_bytes, limits->memory_bytes},
-        [PLAN_LIMIT_TRAIN_MEMORY] = {c->train_memory_bytes, limits->train_memory_bytes},
-        [PLAN_LIMIT_MAX_TOKENS] = {c->tokens, limits->max_tokens},
-        [PLAN_LIMIT_MAX_N_ACTIVE] = {c->n_active, limits->max_n_active},
-        [PLAN_LIMIT_MIN_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
-                                             limits->min_tokens_per_param},
-        [PLAN_LIMIT_MAX_TOKENS_PER_PARAM] = {c->tokens_per_active_param,
-                                             limits->max_tokens_per_param},
-        [PLAN_LIMIT_TARGET_LOSS] = {c->loss, question->objective == PLAN_LEAST_LOSS
-                                                 ? INFINITY
-                                                 : question->target_loss},
-    };
-    unsigned bits = 0;
+    double compute = c->train_flops + c->inference_flops, ratio = c->tokens_per_active_param;
+    double target = question->objective == PLAN_LEAST_LOSS ? INFINITY : question->target_loss;
 
-    for (size_t k = 0; k < PLAN_LIMIT_COUNT; k++)
-        if (fabs(pair[k][0] - pair[k][1]) <= met_tolerance * pair[k][1] && pair[k][1] < INFINITY)
-            bits |= 1U << k;
-    return bits;
+    return met(PLAN_LIMIT_COMPUTE, compute, limits->compute_flops) |
+           met(PLAN_LIMIT_MEMORY, c->memory_total_bytes, limits->memory_bytes) |
+           met(PLAN_LIMIT_TRAIN_MEMORY, c->train_memory_bytes, limits->train_memory_bytes) |
+           met(PLAN_LIMIT_MAX_TOKENS, c->tokens, limits->max_tokens) |
+           met(PLAN_LIMIT_MAX_N_ACTIVE, c->n_active, limits->max_n_active) |
+           met(PLAN_LIMIT_MIN_TOKENS_PER_PARAM, ratio, limits->min_tokens_per_param) |
+           met(PLAN_LIMIT_MAX_TOKENS_PER_PARAM, ratio, limits->max_tokens_per_param) |
+           met(PLAN_LIMIT_TARGET_LOSS, c->loss, target);
 }
 
 /* What follows from (E, G, d_model, tokens), but the loss. */
@@ -117,9 +114,9 @@ static void settle(const struct plan_question *question, const struct plan_model
 
 static void fill(const struct plan_question *question, const struct plan_model *model,
                  const struct plan_cell *cell, double d_model, double tokens, bool as_given,
-                 struct plan_configuration *ret)
+                 struct plan_local *ret_local, struct plan_configuration *ret)
 {
-    const struct law_slice *slice = &cell->slice;
+    bool by_total = model->law->size_variable == LAW_N_TOTAL;
 
     *ret = (struct plan_configuration){
         .experts = cell->experts,
@@ -132,9 +129,8 @@ static void fill(const struct plan_question *question, const struct plan_model *
         derive(question, model, ret);
     else
         settle(question, model, ret);
-    ret->loss = law_slice_loss(
-        slice, model->law->size_variable == LAW_N_TOTAL ? ret->n_total : ret->n_active,
-        ret->tokens);
+    plan_local_init(ret_local, &cell->slice, by_total ? ret->n_total : ret->n_active, ret->tokens);
+    ret->loss = ret_local->loss;
     ret->binding = binding(question, ret);
     ret->n_extrapolates = plan_extrapolates(model->range,
                                             (const double[LAW_VARIABLE_COUNT]){
@@ -151,16 +147,19 @@ void plan_configure(const struct plan_question *question, const struct plan_mode
                     const struct plan_cell *cell, double d_model, double tokens,
                     struct plan_configuration *ret)
 {
-    fill(question, model, cell, d_model, tokens, false, ret);
+    struct plan_local local;
+
+    fill(question, model, cell, d_model, tokens, false, &local, ret);
     if (question->parts & PLAN_ARCHITECTURE)
-        plan_build(question, model, cell, ret);
+        plan_build(question, model, cell, &local, ret);
 }
 
 void plan_evaluate(const struct plan_question *question, double experts, double granularity,
                    double d_model, double tokens, struct plan_configuration *ret_configuration)
 {
+    struct plan_local local;
     struct plan_cell cell;
 
     plan_cell_init(&cell, &question->model, &question->limits, experts, granularity);
-    fill(question, &question->model, &cell, d_model, tokens, true, ret_configuration);
+    fill(question, &question->model, &cell, d_model, tokens, true, &local, ret_configuration);
 }

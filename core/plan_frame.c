@@ -4,26 +4,28 @@
 
 void plan_site_init(struct plan_site *site, const struct plan_question *question,
                     const struct plan_model *model, const struct plan_cell *cell,
-                    const struct plan_configuration *configuration)
+                    const struct plan_local *local)
 {
-    const struct plan_configuration *c = configuration;
     const struct plan_limits *limits = &question->limits;
-    bool by_total = model->law->size_variable == LAW_N_TOTAL;
     bool routing = model->law->routing_flops && cell->experts > 1;
     struct architecture_kind *kind = &site->kind;
 
     architecture_kind_init(kind, &model->shape, cell->experts, cell->granularity);
-    plan_local_init(&site->local, &cell->slice, by_total ? c->n_total : c->n_active, c->tokens,
-                    c->loss);
     site->question = question;
     site->model = model;
     site->cell = cell;
+    site->local = local;
     site->cache = 2 * kind->head_dim * kind->moe_layer_freq * limits->kv_tokens;
     site->router = routing ? SHAPE_ROUTING_FLOPS * kind->experts : 0;
     site->group_width = model->shape.d_per_layer * kind->moe_layer_freq;
-    site->by_total = by_total;
+    site->by_total = model->law->size_variable == LAW_N_TOTAL;
     site->sized = limits->max_n_active < INFINITY || limits->memory_bytes < INFINITY ||
                   limits->train_memory_bytes < INFINITY;
+    site->all_compute = question->objective == PLAN_LEAST_LOSS &&
+                        cell->appetite == PLAN_MORE_TOKENS && limits->compute_flops < INFINITY &&
+                        limits->inference_tokens == 0 && limits->max_tokens == INFINITY &&
+                        limits->min_tokens_per_param == 0 &&
+                        limits->max_tokens_per_param == INFINITY;
     site->law_active = false;
 }
 

@@ -40,19 +40,20 @@ struct plan_site {
     const struct plan_question *question;
     const struct plan_model *model;
     const struct plan_cell *cell;
+    const struct plan_local *local; /* the law near the continuous optimum */
     struct architecture_kind kind;
-    struct plan_local local; /* the law near the continuous optimum */
-    double cache;            /* elements of the KV cache of a group, a KV head */
-    double router;           /* training FLOPs of a token beyond 6·n_active, a group and d_model */
-    double group_width;      /* the d_model of which the shape has a group */
-    bool by_total;           /* the law reads n_total */
-    bool sized;              /* memory or n_active is limited */
+    double cache;       /* elements of the KV cache of a group, a KV head */
+    double router;      /* training FLOPs of a token beyond 6·n_active, a group and d_model */
+    double group_width; /* the d_model of which the shape has a group */
+    bool by_total;      /* the law reads n_total */
+    bool sized;         /* memory or n_active is limited */
+    bool all_compute;   /* compute is all that limits tokens, and more of them help */
     /* max_n_active, inference and min_tokens_per_param are held to the law's n_active alone */
     bool law_active;
 };
 void plan_site_init(struct plan_site *site, const struct plan_question *question,
                     const struct plan_model *model, const struct plan_cell *cell,
-                    const struct plan_configuration *configuration);
+                    const struct plan_local *local);
 
 struct plan_frame {
     double d_model, expert_hidden;

@@ -7,18 +7,18 @@
 static const double near = 1.0 / 16;
 
 void plan_local_init(struct plan_local *local, const struct law_slice *slice, double n_params,
-                     double tokens, double loss)
+                     double tokens)
 {
     double ln_n = log(n_params);
 
     local->slice = slice;
-    local->loss = loss;
     local->per_n = 1 / n_params;
     local->per_tokens = 1 / tokens;
-    local->data = loss - slice->c;
+    local->data = slice->n * exp(slice->nu * log(tokens));
+    local->loss = slice->c + local->data;
     for (size_t j = 0; j < slice->n_size_terms; j++) {
         local->size[j] = slice->m[j] * exp(slice->mu[j] * ln_n);
-        local->data -= local->size[j];
+        local->loss += local->size[j];
     }
 }
 

@@ -11,15 +11,14 @@
 
 struct plan_local {
     const struct law_slice *slice;
-    double loss;                     /* at the point */
+    double loss;                     /* at the point, law_slice_loss to the bit */
     double per_n, per_tokens;        /* 1/N and 1/D there */
     double size[LAW_MAX_SIZE_TERMS]; /* the slice's terms there */
     double data;
 };
 
-/* loss: the law's, at that point. */
 void plan_local_init(struct plan_local *local, const struct law_slice *slice, double n_params,
-                     double tokens, double loss);
+                     double tokens);
 
 double plan_local_loss(const struct plan_local *local, double n_params, double tokens);
 

@@ -65,12 +65,20 @@ static bool choose_tokens(const struct plan_site *site, const struct sizes *n, s
     const struct plan_limits *limits = &question->limits;
     double n_all = n->n_active + n->uncounted;
     double per_token = plan_greater(n->per_token, SHAPE_TRAIN_FLOPS_PER_PARAM * n_all);
-    double n_active = site->law_active ? n->n_active : n_all;
-    double inference = SHAPE_INFERENCE_FLOPS_PER_PARAM * n_active * limits->inference_tokens;
-    double left = limits->compute_flops - inference;
-    double most = limits->max_tokens_per_param * n->n_active, cap;
-    double least = limits->min_tokens_per_param * n_active;
+    double n_active, inference, left, most, least, cap, by_law;
 
+    if (site->all_compute) {
+        t->tokens = limits->compute_flops / per_token;
+        if (t->tokens * per_token > limits->compute_flops)
+            t->tokens = nextafter(t->tokens, 0);
+        t->cost = plan_local_loss(site->local, t->size, limits->compute_flops / n->per_token);
+        return t->tokens >= 1;
+    }
+    n_active = site->law_active ? n->n_active : n_all;
+    inference = SHAPE_INFERENCE_FLOPS_PER_PARAM * n_active * limits->inference_tokens;
+    left = limits->compute_flops - inference;
+    most = limits->max_tokens_per_param * n->n_active;
+    least = limits->min_tokens_per_param * n_active;
     if (least > most)
         least = limits->min_tokens_per_param * n->n_active;
     least = plan_greater(1, least);
@@ -88,9 +96,8 @@ static bool choose_tokens(const struct plan_site *site, const struct sizes *n, s
         return false;
     if (question->objective == PLAN_LEAST_LOSS) {
         /* The same share is lost with every build: as the continuous optimum has it. */
-        double by_law = t->tokens == most ? plan_lesser(cap, left / n->per_token) : t->tokens;
-
-        t->cost = plan_local_loss(&site->local, t->size, by_law);
+        by_law = t->tokens == most ? plan_lesser(cap, left / n->per_token) : t->tokens;
+        t->cost = plan_local_loss(site->local, t->size, by_law);
         return true;
     }
     t->cost = cost_of(site, n, t->tokens);
@@ -120,6 +127,6 @@ bool plan_trial_make(const struct plan_site *site, const struct plan_frame *fram
 double plan_trial_loss(const struct plan_site *site, const struct plan_trial *trial)
 {
     return site->question->objective == PLAN_LEAST_LOSS
-               ? plan_local_loss(&site->local, trial->size, trial->tokens)
+               ? plan_local_loss(site->local, trial->size, trial->tokens)
                : law_slice_loss(&site->cell->slice, trial->size, trial->tokens);
 }
