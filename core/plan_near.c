@@ -114,10 +114,11 @@ static void find_range(const struct plan_cell *cell, const struct plan_point *be
                        double threshold, double ret_n[2])
 {
     const struct above above = {cell, threshold};
-    double x = log(best->d_model), below = best->loss - threshold, low, high;
+    double x, below = best->loss - threshold, low, high;
 
     if (range_of_powers(cell, best, threshold, ret_n))
         return;
+    x = log(best->d_model);
     low = exp(edge(&above, x, below, log(cell->d_min)));
     high = exp(edge(&above, x, below, log(plan_least_d_max(cell))));
     ret_n[0] = plan_poly_at(&cell->active, fmin(best->d_model, low));
