@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/number.h"
+
 enum { DETAIL_BYTES = 300 };
 
 /* G of a law that does not read it. */
@@ -24,17 +26,20 @@ static void warn_unread(struct out *out, const struct question_query *query,
 /* A dense answer from a fit without dense runs. */
 static void warn_dense(struct out *out, const struct plan_configuration *dense)
 {
-    char detail[DETAIL_BYTES];
+    char detail[DETAIL_BYTES], least[NUMBER_BYTES], most[NUMBER_BYTES];
 
     for (size_t i = 0; i < dense->n_extrapolates; i++) {
         const struct plan_extrapolation *e = &dense->extrapolates[i];
 
         if (e->variable != LAW_EXPERTS)
             continue;
-        snprintf(detail, sizeof detail,
-                 "the fit has no dense runs (its E is %.6g to %.6g): dense and compute_multiplier "
-                 "carry its trend in E on to E = 1",
-                 e->min, e->max);
+        least[number_write(e->min, least)] = '\0';
+        most[number_write(e->max, most)] = '\0';
+        snprintf(
+            detail, sizeof detail,
+            "the fit has no dense runs (its E is %s to %s): dense and compute_multiplier carry "
+            "its trend in E on to E = 1",
+            least, most);
         model_write_warning(out, "dense_extrapolated", detail);
     }
 }
