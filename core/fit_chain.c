@@ -177,6 +177,15 @@ static void add(struct search *search, const struct fit_found *found, size_t *al
     *all = sum;
 }
 
+/* Whether one chain is enough: of many runs, and where most searches ended at its best point. */
+static bool is_plain(const struct search *search)
+{
+    const struct fit_found *found = search->found;
+
+    return patience(search) == least_jumps(search) ||
+           (double)found->agreeing >= plain * (double)found->ended;
+}
+
 enum err_code fit_chain_all(struct search *search, struct arena *arena, struct err *err)
 {
     struct fit_found *all = search->found;
@@ -189,8 +198,7 @@ enum err_code fit_chain_all(struct search *search, struct arena *arena, struct e
     code = fit_jump_init(&jumps, search, arena, err);
     if (code == ERR_OK)
         code = run(&jumps, 0, err);
-    if (patience(search) == least_jumps(search) ||
-        (double)all->agreeing >= plain * (double)all->ended)
+    if (code != ERR_OK || is_plain(search))
         return code;
     for (uint64_t chain = 1;
          code == ERR_OK && chain < CHAINS_MOST && alike < others + CHAINS_ALIKE &&
