@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Plans over HTTP against the floor: libmicrohttpd answering 200 fixed bytes with the same flags,
-threads and loop (floor/http_floor.c). Interleaved rounds, the median of the rounds' ratios."""
+"""Plans over HTTP against the floor: libmicrohttpd answering 200 fixed bytes with the same flags and
+threads, and the plainest loop (floor/http_floor.c). Interleaved rounds, the median of the rounds'
+ratios."""
 import contextlib
 import http.client
 import json

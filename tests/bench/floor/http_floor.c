@@ -1,6 +1,6 @@
 /* http_floor PORT THREADS: libmicrohttpd answering 200 fixed bytes, as fast as it can, with the
- * flags, options and event loop of server/http_loop.c. What moeplan's own answers are measured
- * against: the difference is what routing, planning and writing JSON cost.
+ * flags and options of server/http_loop.c and the plainest loop they allow: wait, run. What
+ * moeplan's own answers are measured against.
  *
  * Stops when standard input ends.
  */
