@@ -7,11 +7,11 @@
  *
  *     architecture_bench [QUESTIONS [SEED]]
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/lib/count_argument.h"
 #include "tests/lib/plan_sample.h"
 #include "tests/lib/slow_build.h"
 
@@ -76,22 +76,10 @@ static void judge(const struct plan_question *question, const struct plan_config
     tell(question, c, &best);
 }
 
-static size_t number_of(const char *text)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0')
-        exit(2);
-    return value;
-}
-
 int main(int argc, char **argv)
 {
-    size_t questions = argc > 1 ? number_of(argv[1]) : QUESTIONS;
-    struct rng rng = rng_stream(argc > 2 ? number_of(argv[2]) : 1, 0);
+    size_t questions = argc > 1 ? count_argument(argv[1]) : QUESTIONS;
+    struct rng rng = rng_stream(argc > 2 ? count_argument(argv[2]) : 1, 0);
     struct tally tally = {0};
     struct arena arena;
 

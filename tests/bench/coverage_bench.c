@@ -9,7 +9,6 @@
  *
  *     coverage_bench [STUDIES]
  */
-#include <errno.h>
 #include <gsl/gsl_errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "core/fit_interval.h"
 #include "core/preset.h"
 #include "core/rng.h"
+#include "tests/lib/count_argument.h"
 
 enum { STUDIES = 400, DRAWS = 200, RUNS_MAX = 400, COUNTS_MAX = LAW_MAX_COEFFICIENTS + 6 };
 
@@ -236,16 +236,10 @@ int main(int argc, char **argv)
 {
     static struct study joint = {.law = "joint", .experts = 8.0};
     static struct study dense = {.law = "chinchilla", .experts = 1.0};
-    size_t studies = STUDIES;
+    size_t studies = argc > 1 ? count_argument(argv[1]) : STUDIES;
 
-    if (argc > 1) {
-        char *end;
-
-        errno = 0;
-        studies = strtoul(argv[1], &end, 10);
-        if (errno != 0 || *end != '\0' || studies == 0)
-            return 2;
-    }
+    if (studies == 0)
+        return 2;
     (void)gsl_set_error_handler_off();
     if (!read_design(&joint))
         log_uniform(&joint, 270, true);

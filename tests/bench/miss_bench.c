@@ -9,12 +9,12 @@
  *
  *     miss_bench [STUDIES [FIRST]]
  */
-#include <errno.h>
 #include <gsl/gsl_errno.h>
 #include <pthread.h>
 #include <time.h>
 
 #include "core/fit.h"
+#include "tests/lib/count_argument.h"
 #include "tests/lib/slow_studies.h"
 
 enum { STUDIES = 1000, RUNS = 300, THREADS = 2, DEEP = 16 * FIT_STARTS_DEFAULT };
@@ -241,18 +241,6 @@ static void published(struct series *series, size_t first, size_t seeds)
     free(problem);
 }
 
-static size_t number_of(const char *text)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0')
-        exit(2);
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     static struct series all[] = {
@@ -276,8 +264,8 @@ int main(int argc, char **argv)
          .file = "overtraining.csv",
          .where = {"tag.dataset=rw_original"}},
     };
-    size_t studies = argc > 1 ? number_of(argv[1]) : STUDIES;
-    size_t first = argc > 2 ? number_of(argv[2]) : 0;
+    size_t studies = argc > 1 ? count_argument(argv[1]) : STUDIES;
+    size_t first = argc > 2 ? count_argument(argv[2]) : 0;
 
     (void)gsl_set_error_handler_off();
     for (size_t s = 0; s < sizeof all / sizeof all[0]; s++) {

@@ -19,12 +19,12 @@
  *
  * With a FIRST_STUDY above 0 it explores other simulated studies, in one order and unit.
  */
-#include <errno.h>
 #include <gsl/gsl_errno.h>
 #include <pthread.h>
 #include <time.h>
 
 #include "core/fit.h"
+#include "tests/lib/count_argument.h"
 #include "tests/lib/slow_studies.h"
 
 enum { SEEDS = 20, ORDERS = 5, UNITS = 3, THREADS = 2, STUDIES = 25, CASES_MAX = 400 };
@@ -385,29 +385,17 @@ static void plan_tasks(struct bench *bench, size_t first, const char *only)
                     (struct task){&families[f], NULL, first + k, &bench->lock};
 }
 
-static size_t number_of(const char *text)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0')
-        exit(2);
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     static struct bench bench = {.lock = PTHREAD_MUTEX_INITIALIZER, .seeds = SEEDS};
     pthread_t thread[THREADS];
 
     if (argc > 1)
-        bench.seeds = number_of(argv[1]);
+        bench.seeds = count_argument(argv[1]);
     if (bench.seeds == 0 || bench.seeds > FITS_MAX / (ORDERS * UNITS))
         return 2;
-    bench.exploring = argc > 2 && number_of(argv[2]) > 0;
-    plan_tasks(&bench, argc > 2 ? number_of(argv[2]) : 0, argc > 3 ? argv[3] : NULL);
+    bench.exploring = argc > 2 && count_argument(argv[2]) > 0;
+    plan_tasks(&bench, argc > 2 ? count_argument(argv[2]) : 0, argc > 3 ? argv[3] : NULL);
     (void)gsl_set_error_handler_off();
     for (size_t t = 0; t < THREADS; t++)
         if (pthread_create(&thread[t], NULL, work, &bench) != 0)
