@@ -8,7 +8,7 @@
 enum { RUNS = 40, TURNS = 11 /* every law meets an option on one study in so many */ };
 
 /* Sanitizers and a busy machine take their share. */
-static const double patience_cpu_s = 10.0;
+static const double patience_cpu_s = 30.0;
 
 static struct fit_case runs;
 
