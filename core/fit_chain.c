@@ -21,9 +21,10 @@ enum {
     RARE_MOST = 32,      /* …and no more than so many… */
     MOST_FOR_FEW = 100,  /* …at most */
     SHAPE_ROUNDS = 2,
-    CHAINS_ALIKE = 3, /* so many more than end elsewhere have found the optimum… */
-    CHAINS_MOST = 6,  /* …or so many have tried */
-    ELSEWHERE = 20,   /* draws for a place to begin */
+    CHAINS_ALIKE = 3,      /* so many more than end elsewhere have found the optimum… */
+    CHAINS_ALIKE_LIES = 6, /* …and where runs lie far off… */
+    CHAINS_MOST = 8,       /* …or so many have tried */
+    ELSEWHERE = 20,        /* draws for a place to begin */
     ELSEWHERE_STEPS = 40,
 };
 
@@ -177,13 +178,14 @@ static void add(struct search *search, const struct fit_found *found, size_t *al
     *all = sum;
 }
 
-/* Whether one chain is enough: of many runs, and where most searches ended at its best point. */
+/* Whether one chain is enough: of many runs, and where most searches ended at its best point and no
+ * run lies far off, which a term may serve in a corner no search of that chain has seen. */
 static bool is_plain(const struct search *search)
 {
     const struct fit_found *found = search->found;
 
     return patience(search) == least_jumps(search) ||
-           (double)found->agreeing >= plain * (double)found->ended;
+           (!search->lies && (double)found->agreeing >= plain * (double)found->ended);
 }
 
 enum err_code fit_chain_all(struct search *search, struct arena *arena, struct err *err)
@@ -191,7 +193,7 @@ enum err_code fit_chain_all(struct search *search, struct arena *arena, struct e
     struct fit_found *all = search->found;
     struct fit_jumps jumps;
     enum err_code code = ERR_OK;
-    size_t alike = 1, others = 0;
+    size_t alike = 1, others = 0, enough = search->lies ? CHAINS_ALIKE_LIES : CHAINS_ALIKE;
 
     if (search->problem->p == 0)
         return ERR_OK;
@@ -200,9 +202,8 @@ enum err_code fit_chain_all(struct search *search, struct arena *arena, struct e
         code = run(&jumps, 0, err);
     if (code != ERR_OK || is_plain(search))
         return code;
-    for (uint64_t chain = 1;
-         code == ERR_OK && chain < CHAINS_MOST && alike < others + CHAINS_ALIKE &&
-         fit_jump_steps(&jumps) < STEPS_ALL * search->options->starts;
+    for (uint64_t chain = 1; code == ERR_OK && chain < CHAINS_MOST && alike < others + enough &&
+                             fit_jump_steps(&jumps) < STEPS_ALL * search->options->starts;
          chain++) {
         struct fit_found found = {.objective = INFINITY};
 

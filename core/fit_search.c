@@ -223,6 +223,7 @@ static enum err_code descend_and_polish(struct search *search, struct arena *are
          round++) {
         double before = search->found->objective;
 
+        search->lies = true;
         varpro_leave_out(&search->screen, search->found->z, search->gross);
         search->n_ends = 0;
         code = descend(search, arena, err);

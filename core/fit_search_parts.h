@@ -21,6 +21,7 @@ struct search {
     struct fit_progress progress;
     double weight; /* of all runs */
     double gross;  /* residuals beyond this are left out of descents; INFINITY for none */
+    bool lies;     /* the best point of the descents has such */
     size_t n_ends;
     struct search_end ends[SEARCH_ENDS_MAX]; /* ascending value */
     struct fit_found *found;
