@@ -43,6 +43,32 @@ void lanes_exp_each(double *x, size_t count)
     memcpy(x + i, rest, (count - i) * sizeof *rest);
 }
 
+/* Wider blocks could reach past the range of doubles at one end while the other is within it. */
+static const double block_width_most = 8;
+
+LANES_CLONES
+void lanes_exp_steps(double first, double step, size_t count, double *ret)
+{
+    double within[LANES];
+
+    if (!(fabs(step) * LANES <= block_width_most)) {
+        for (size_t i = 0; i < count; i++)
+            ret[i] = first + (double)i * step;
+        lanes_exp_each(ret, count);
+        return;
+    }
+    for (int l = 0; l < LANES; l++)
+        within[l] = l * step;
+    lanes_exp_each(within, LANES);
+    for (size_t at = 0; at < count; at += LANES) {
+        double start = exp(first + (double)at * step);
+        size_t n = count - at < LANES ? count - at : LANES;
+
+        for (size_t l = 0; l < n; l++)
+            ret[at + l] = start * within[l];
+    }
+}
+
 /* How many of a block are not positive normal numbers. */
 LANES_INLINE uint64_t log_block(double *x)
 {

@@ -101,6 +101,9 @@ LANES_INLINE double lanes_log(double x)
 /* e^x of each in place: lanes_exp's bits, and where that would be beyond its range libm's. */
 void lanes_exp_each(double *x, size_t count);
 
+/* ret[i] = e^(first + i·step): an exponential for each LANES of them, and products between. */
+void lanes_exp_steps(double first, double step, size_t count, double *ret);
+
 /* ln x of each in place; false, and some of them lost, unless all are positive and normal. */
 bool lanes_log_each(double *x, size_t count);
 

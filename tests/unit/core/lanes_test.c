@@ -25,6 +25,26 @@ static void exponentials_are_those_of_libm(void **state)
     }
 }
 
+/* Small steps by products, great ones each by itself, past the range of doubles too. */
+static void equal_steps_are_those_of_libm(void **state)
+{
+    static const double step[] = {0, 1e-9, 0.0115, -0.3, 0.5, 0.51, -20, 300};
+    static const double first[] = {0, 20.7, -650, 650, -740};
+    double power[SETS];
+
+    (void)state;
+    for (size_t s = 0; s < sizeof step / sizeof *step; s++)
+        for (size_t f = 0; f < sizeof first / sizeof *first; f++) {
+            lanes_exp_steps(first[f], step[s], SETS, power);
+            for (int i = 0; i < SETS; i++) {
+                double x = first[f] + i * step[s], right = exp(x);
+                double ulps = 3e-15 + 3e-16 * fabs(x); /* those of x itself are multiplied by it */
+
+                assert_true(fabs(power[i] - right) <= ulps * right + 1e-307 || power[i] == right);
+            }
+        }
+}
+
 static void logarithms_are_those_of_libm(void **state)
 {
     struct rng rng = rng_stream(8, 0);
@@ -143,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exponentials_are_those_of_libm),
+        cmocka_unit_test(equal_steps_are_those_of_libm),
         cmocka_unit_test(logarithms_are_those_of_libm),
         cmocka_unit_test(near_ones_are_as_near_as_the_header_says),
         cmocka_unit_test(what_is_beyond_is_told),
