@@ -108,10 +108,27 @@ static void find_flat(const struct fit_problem *problem, const double *z, const 
     }
 }
 
-static void find_bounds(const struct fit_problem *problem, const double *z, bool *ret_at_bound)
+/* Whether coordinate j moves any response, by the measure of least_effect. */
+static bool has_effect(const struct fit_problem *problem, const double *jacobian, size_t j)
+{
+    double total = 0.0, squares = 0.0;
+
+    for (size_t i = 0; i < problem->n_rows; i++) {
+        double slope = jacobian[i * problem->stride + j];
+
+        total += problem->weight[i];
+        squares += problem->weight[i] * slope * slope;
+    }
+    return squares > least_effect * least_effect * total;
+}
+
+/* What moves nothing is where it is by chance: flat, not held back. */
+static void find_bounds(const struct fit_problem *problem, const double *z, const double *jacobian,
+                        bool *ret_at_bound)
 {
     for (size_t j = 0; j < problem->p; j++)
-        ret_at_bound[j] = z[j] <= problem->lower[j] || z[j] >= problem->upper[j];
+        ret_at_bound[j] = (z[j] <= problem->lower[j] || z[j] >= problem->upper[j]) &&
+                          has_effect(problem, jacobian, j);
 }
 
 /* (JᵀWJ)⁻¹ from the decomposition of its scaled triangle. */
@@ -171,7 +188,7 @@ void fit_error_set(const struct fit_problem *problem, const double *z, const dou
     memset(ret_error, 0, sizeof *ret_error);
     ret_error->p = p;
     ret_error->condition_number = 1.0;
-    find_bounds(problem, z, ret_error->at_bound);
+    find_bounds(problem, z, jacobian, ret_error->at_bound);
     for (size_t j = 0; j < p; j++)
         active += ret_error->at_bound[j] ? 0 : 1;
     set_variance(problem, residuals, active, ret_error);

@@ -125,6 +125,11 @@ void fit_problem_searched(const struct fit_problem *problem, const double *z, do
 bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, double *ret_residuals,
                           double *ret_jacobian);
 
+/* By how much rounding may make the objective at z too small: of the coefficients as they are told
+ * and of the terms, to first order. Next to nothing but where E_start nearly is E_max, or terms
+ * cancel, and coefficients of 1e8 and more undo each other. INFINITY where a value is not finite. */
+double fit_problem_rounding(const struct fit_problem *problem, const double *z);
+
 /* Σ_i pull_i·∂f_i/∂z over runs and priors (p values): the Jacobian's transpose times n_rows values,
  * without making it. Returns false when a value is not finite. */
 bool fit_problem_pull(const struct fit_problem *problem, const double *z, const double *pull,

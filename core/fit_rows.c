@@ -5,6 +5,7 @@
  * searched coefficients and the terms of the free amplitudes,
  *     ∂f_i/∂z = u_i·Σ_m v_m(x_i)·mix_m,   mix the chain rule: nothing of it depends on the run.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -213,6 +214,49 @@ bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, do
             return false;
     }
     return prior_rows(problem, z, &point, ret_residuals, ret_jacobian);
+}
+
+/* What a coefficient rounded to a double moves a run by, in units of DBL_EPSILON of the sum: each
+ * term's own size, and its slopes times what they are slopes of. */
+static double coarseness(const struct fit_problem *problem, const struct fit_point *point,
+                         const struct block *block, size_t i)
+{
+    const struct law *law = problem->law;
+    double total = 0.0;
+
+    for (size_t k = 0; k < law->n_terms; k++)
+        total += fabs(point->factor[k] * block->phi[k * block->size + i]);
+    for (size_t m = 0; m < problem->n_pairs; m++) {
+        size_t k = problem->pair[m].term, j = problem->pair[m].coefficient;
+        double at = point->natural[j];
+
+        if (law->coefficients[j].transform == LAW_RECIPROCAL)
+            at = 1.0 / at;
+        total += fabs(point->factor[k] * at *
+                      block->dphi[(k * law->n_coefficients + j) * block->size + i]);
+    }
+    return total;
+}
+
+double fit_problem_rounding(const struct fit_problem *problem, const double *z)
+{
+    double total = 0.0;
+    struct fit_point point;
+    struct block block;
+
+    if (!fit_point_set(problem, z, false, &point))
+        return INFINITY;
+    for (size_t from = 0; from < problem->n; from += block.size) {
+        if (!fill_block(problem, &point, from, true, &block))
+            return INFINITY;
+        for (size_t i = 0; i < block.size; i++) {
+            double off = DBL_EPSILON * block.unit[i] * coarseness(problem, &point, &block, i);
+            double slope = robust_slope(&problem->robust, problem->y[from + i] - block.f[i]);
+
+            total += problem->weight[from + i] * (fabs(slope) + off / 2) * off;
+        }
+    }
+    return total;
 }
 
 bool fit_problem_pull(const struct fit_problem *problem, const double *z, const double *pull,

@@ -144,16 +144,20 @@ bool search_take(struct search *search, const struct fit_polished *got, const do
                  size_t hits)
 {
     struct fit_found *found = search->found;
-    int order = search_compare(search, got->objective);
+    double objective = got->objective;
+    int order;
 
-    if (!isfinite(got->objective))
+    if (objective < found->objective)
+        objective += fit_problem_rounding(search->problem, z);
+    if (!isfinite(objective))
         return false;
+    order = search_compare(search, objective);
     if (order < 0)
         found->agreeing = hits;
     else if (order == 0)
         found->agreeing += hits;
-    if (got->objective < found->objective) {
-        found->objective = got->objective;
+    if (objective < found->objective) {
+        found->objective = objective;
         found->stop = got->stop;
         memcpy(found->z, z, sizeof found->z);
     }
@@ -214,14 +218,13 @@ static bool find_gross(struct search *search)
  * would serve them first. What is far off the better point may be others. */
 static enum err_code descend_and_polish(struct search *search, struct arena *arena, struct err *err)
 {
+    bool robust = search->problem->robust.kind == ROBUST_HUBER, some;
     enum err_code code = descend(search, arena, err);
 
     if (code == ERR_OK)
         code = polish_ends(search, arena, err);
-    search->lies = code == ERR_OK && find_gross(search);
-    for (int round = 0; round < ROUNDS_WITHOUT && code == ERR_OK &&
-                        search->problem->robust.kind == ROBUST_HUBER && find_gross(search);
-         round++) {
+    some = search->lies = code == ERR_OK && find_gross(search);
+    for (int round = 0; robust && some && round < ROUNDS_WITHOUT && code == ERR_OK; round++) {
         double before = search->found->objective;
 
         varpro_leave_out(&search->screen, search->found->z, search->gross);
@@ -231,6 +234,7 @@ static enum err_code descend_and_polish(struct search *search, struct arena *are
             code = polish_ends(search, arena, err);
         if (!(search->found->objective < before * (1.0 - same_optimum)))
             break;
+        some = find_gross(search);
     }
     return code;
 }
@@ -345,7 +349,7 @@ static enum err_code search_some(const struct fit_options *options,
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
     got = fit_polish_run(polish, &goal, ret_found->z);
-    ret_found->objective = got.objective;
+    ret_found->objective = got.objective + fit_problem_rounding(problem, ret_found->z);
     ret_found->stop = got.stop;
     finish(&search);
     return ERR_OK;

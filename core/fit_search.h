@@ -17,7 +17,7 @@
 
 struct fit_found {
     double z[LAW_MAX_COEFFICIENTS];
-    double objective;
+    double objective; /* and what rounding may have taken from it: it must not win */
     enum fit_stop stop;
     size_t ended;    /* searches carried to their end: descents and jumps */
     size_t agreeing; /* of them, how many reached this objective */

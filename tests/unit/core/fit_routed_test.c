@@ -96,9 +96,46 @@ static void routers_reach_the_best_known_coefficients(void **state)
         }
 }
 
+/* Runs of two values of E say nothing of E_start and E_max: every pair of them fits as well, and
+ * where they nearly meet, slopes of 1e8 that undo each other fit the rounding of each run too.
+ * That must not win. Then every seed ends at one objective, with slopes of the size of the law's.
+ */
+static void rounding_is_not_fitted(void **state)
+{
+    static const double published[] = {-0.083, -0.118, 0.0099, 1.11, 2.07, 238.67};
+    static const double largest = 1e4; /* of a slope; 1.6e8 and 1e10 when rounding could win */
+    const struct law *law = law_find("routed");
+    double objective = NAN;
+
+    (void)state;
+    fit_case_design(&runs, 60, 5);
+    for (size_t i = 0; i < runs.count; i++)
+        runs.obs[i].experts = runs.obs[i].experts > 8 ? 8 : 1;
+    fit_case_losses(&runs, law, published, 0.005, 6);
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        struct fit_options options = fit_options_default(law);
+        struct fit_outcome got;
+
+        options.hold[law_coefficient_index(law, "E_start")] = FIT_FREE;
+        options.hold[law_coefficient_index(law, "E_max")] = FIT_FREE;
+        options.robust.kind = ROBUST_SQUARED;
+        options.seed = seed;
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_OK);
+        if (seed == 0)
+            objective = got.result.objective;
+        assert_near(got.result.objective, objective, 1e-9);
+        for (size_t i = 0; i < law->n_coefficients; i++)
+            if (law->coefficients[i].role == LAW_AMPLITUDE)
+                assert_true(fabs(got.result.coefficient[i]) < largest);
+        fit_case_release(&got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding_is_not_fitted),
         cmocka_unit_test(routers_reach_the_best_known_coefficients),
     };
 
