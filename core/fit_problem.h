@@ -127,7 +127,8 @@ bool fit_problem_evaluate(const struct fit_problem *problem, const double *z, do
 
 /* By how much rounding may make the objective at z too small: of the coefficients as they are told
  * and of the terms, to first order. Next to nothing but where E_start nearly is E_max, or terms
- * cancel, and coefficients of 1e8 and more undo each other. INFINITY where a value is not finite. */
+ * cancel, and coefficients of 1e8 and more undo each other. INFINITY where a value is not finite.
+ */
 double fit_problem_rounding(const struct fit_problem *problem, const double *z);
 
 /* Σ_i pull_i·∂f_i/∂z over runs and priors (p values): the Jacobian's transpose times n_rows values,
