@@ -94,6 +94,8 @@ static enum err_code refuse_limits(const struct suggest_question *question, doub
     return err->code;
 }
 
+/* The limits that the smallest run with fewest tokens breaks, and the budget where it is too little
+ * for that run. */
 static enum err_code refuse(const struct suggest_question *question, struct err *err)
 {
     const struct shape *shape = &question->model.shape;
@@ -103,10 +105,11 @@ static enum err_code refuse(const struct suggest_question *question, struct err 
                                                                question->model.law->routing_flops);
     enum err_code code = question->limits != NULL ? refuse_limits(question, d, err) : ERR_OK;
 
-    if (code != ERR_OK)
+    if (code != ERR_OK && flops <= question->budget_flops)
         return code;
     return err_add(err, ERR_INFEASIBLE, ERR_AT_PARAMETER, "budget", 0,
-                   "no run in the box can be paid for: the cheapest takes %.6g FLOPs", flops);
+                   "no run in the box can be paid for: the cheapest takes %.*g FLOPs",
+                   PLAN_LIMIT_DIGITS, plan_limit_round(flops, true));
 }
 
 /* The best list of all ways to grow one. */

@@ -49,7 +49,8 @@ struct suggest_answer {
 };
 
 /* ERR_INFEASIBLE when not even the smallest run of the box keeps the limits (a field for each that
- * it breaks, with what it takes) or the cheapest can be paid for (field budget); ERR_NO_MEMORY. */
+ * it breaks) or the cheapest can be paid for (field budget), each with the least that would do;
+ * ERR_NO_MEMORY. */
 enum err_code suggest_runs(const struct suggest_question *question, struct arena *arena,
                            struct suggest_answer *ret_answer, struct err *err);
 

@@ -9,6 +9,9 @@ static const double first_step = 0.8, last_step = 0.02;
 /* A move for less than this, relative, is none. */
 static const double least_gain = 1e-6;
 
+/* Limits and budget may be missed by this, relative, as a plan's: what refusals name is rounded. */
+static const double limit_tolerance = 1e-12;
+
 enum {
     TRIALS_MAX = 40000, /* for all a list may need */
     PARTNERS_MAX = 8,   /* runs that one gives FLOPs to */
@@ -69,7 +72,8 @@ bool suggest_trial_make(const struct suggest_design *design, double experts, dou
     if (question->limits != NULL)
         most_tokens = fmin(most_tokens, question->limits->max_tokens);
     most = fmin(most_tokens, most_flops / per_token);
-    if (most < question->tokens[0] || sizes[1] < sizes[0])
+    if (most < question->tokens[0] * (1 - limit_tolerance) ||
+        sizes[1] < sizes[0] * (1 - limit_tolerance))
         return false;
     ret->run = (struct suggest_run){
         .experts = experts,

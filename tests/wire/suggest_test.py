@@ -175,8 +175,15 @@ def a_box_beyond_the_plans_limits_is_refused_with_what_would_do():
     takes = float(by_gpus.json['errors'][0]['detail'].split(' takes ')[1].split()[0])
     assert math.isclose(takes * 80e9, least['memory'], rel_tol=1e-6), (takes, least)
     assert least['max_tokens'] == 1e10
-    assert suggest(plan={**plan, **{k: v * (1 + 1e-6) for k, v in least.items()}}, budget=1e20,
-                   **box).status == 200
+    assert suggest(plan={**plan, **least}, budget=1e20, **box).status == 200
+    for name, value in least.items():
+        less = suggest(plan={**plan, **least, name: value * 0.999}, budget=1e20, **box)
+        assert faults(less) == [f'/plan/{name}'], less
+    both = suggest(plan=plan, budget=1e18, **box)
+    assert faults(both) == ['/plan/memory', '/plan/max_tokens', '/budget'], both
+    cheapest = float(both.json['errors'][2]['detail'].split(' takes ')[1].split()[0])
+    assert suggest(plan={**plan, **least}, budget=cheapest, **box).status == 200
+    assert faults(suggest(plan={**plan, **least}, budget=cheapest * 0.999, **box)) == ['/budget']
     assert suggest(plan=plan, within_plan=False, budget=1e20, **box).status == 200
     assert faults(suggest(within_plan='yes')) == ['/within_plan']
 

@@ -143,6 +143,39 @@ static void what_cannot_be_suggested_is_refused(void **state)
     arena_release(&arena);
 }
 
+/* Boxes whose cheapest run takes what seven digits do not tell: the budget named is enough as it
+ * stands there, and a thousandth less is not. */
+static void the_budget_named_in_a_refusal_is_enough(void **state)
+{
+    static const double fewest[] = {1.000001e9, 1.0000049e9, 1.2345678e9, 3e9, 9.999999e9};
+    static const double share[] = {1, 0.999};
+    static const enum err_code want[] = {ERR_OK, ERR_INFEASIBLE};
+
+    (void)state;
+    simulation_init(&simulation);
+    for (size_t i = 0; i < sizeof fewest / sizeof *fewest; i++) {
+        struct suggest_question question = simulation.question;
+        struct suggest_answer answer;
+        struct arena arena;
+        struct err err;
+        double named;
+
+        arena_init(&arena, ARENA_BYTES);
+        err_init(&err, &arena);
+        question.tokens[0] = fewest[i];
+        question.budget_flops = 1e15;
+        assert_int_equal(suggest_runs(&question, &arena, &answer, &err), ERR_INFEASIBLE);
+        assert_string_equal(err.first->name, "budget");
+        named = strtod(strstr(err.first->detail, "takes ") + strlen("takes "), NULL);
+        for (size_t k = 0; k < 2; k++) {
+            err_init(&err, &arena);
+            question.budget_flops = named * share[k];
+            assert_int_equal(suggest_runs(&question, &arena, &answer, &err), want[k]);
+        }
+        arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +184,7 @@ int main(void)
         cmocka_unit_test(no_run_can_be_moved_for_the_better),
         cmocka_unit_test(runs_stay_in_the_box_and_the_budget),
         cmocka_unit_test(what_cannot_be_suggested_is_refused),
+        cmocka_unit_test(the_budget_named_in_a_refusal_is_enough),
     };
 
     (void)gsl_set_error_handler_off();
