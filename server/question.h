@@ -12,6 +12,10 @@
 #include "server/model.h"
 #include "server/tables.h"
 
+/* The most that E and G may be in a request: far beyond any use, so that no product overflows. */
+#define QUESTION_EXPERTS_MAX 1e9
+#define QUESTION_GRANULARITY_MAX 1e9
+
 struct question_query {
     /* Curves only. */
     int64_t points;

@@ -168,12 +168,14 @@ const struct field question_fields[] = {
      .kind = FIELD_NUMBERS,
      .offset = AT(experts),
      .min = 1,
+     .max = QUESTION_EXPERTS_MAX,
      .help = "Expansion rates E to choose from; by default those of the fit's runs, the powers of "
              "two in a preset's range, or the one E the fit holds for."},
     {.name = "granularity",
      .kind = FIELD_NUMBERS,
      .offset = AT(granularity),
      .min_exclusive = true,
+     .max = QUESTION_GRANULARITY_MAX,
      .help =
          "Granularities G to choose from; by default as for experts. E = 1 always means G = 1."},
     LEVEL_FIELD(struct question_query, level),
