@@ -114,8 +114,7 @@ static void check_range(struct call *call, const struct drawing_kind *kind, cons
             err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0,
                     "is not for curves of kind %s", kind->name);
         else if (reads && isnan(value) && !isnan(other))
-            err_add(&call->err, ERR_INVALID, ERR_AT_PARAMETER, name, 0,
-                    "is required with the other end");
+            answer_fault(call, name, "is required with the other end");
     }
 }
 

@@ -191,6 +191,30 @@ def the_front_of_loss_compute_and_memory_is_the_plans():
 
 
 @tap.test
+def the_widest_ranges_are_drawn_whole_and_wider_ones_refused():
+    """Compute ends anywhere: the middle of 1 and 1e300 is 1e150, where no model fits."""
+    for kind, names in (('isoflop', ('n_active',)), ('tokens', ('tokens',)),
+                        ('contour', ('n_active', 'tokens'))):
+        query = {'fit': 'joint-2025', 'compute': 1e21, 'experts': 8, 'points': 3}
+        widest = {f'{name}_{end}': value for name in names
+                  for end, value in (('min', 1), ('max', 1e30))}
+        columns = curve(kind, **query, **widest)['columns']
+        for name in names:
+            assert [value for value in columns[name] if value in (1, 1e30)] == [1, 1e30], columns
+            assert any(math.isclose(value, 1e15) for value in columns[name]), columns
+        for name in ('n_active', 'n_total', 'tokens'):
+            assert None not in columns[name], (kind, columns)
+        for name, value in ((f'{names[0]}_min', 0.999), (f'{names[-1]}_max', 1.001e30)):
+            answer = daemon.get(f'/v1/curves/{kind}', {**query, **widest, name: value})
+            assert answer.status == 400, answer
+            assert [e['parameter'] for e in answer.json['errors']] == [name], answer
+    ends = {'fit': 'joint-2025', 'points': 3, 'compute_min': 1, 'compute_max': 1e300}
+    assert math.isclose(rows(curve('frontier', **ends))[0]['flops'], 1e150)
+    answer = daemon.get('/v1/curves/frontier', {**ends, 'compute_min': 0.5})
+    assert [e['parameter'] for e in answer.json['errors']] == ['compute_min'], answer
+
+
+@tap.test
 def a_contour_is_a_grid():
     drawn = curve('contour', fit='joint-2025', experts=8, compute=1e21, points=7)
     columns = drawn['columns']
