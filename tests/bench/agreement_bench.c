@@ -14,10 +14,11 @@
 #include <pthread.h>
 
 #include "tests/lib/count_argument.h"
+#include "tests/lib/crew.h"
 #include "tests/lib/families.h"
 #include "tests/lib/slow_studies.h"
 
-enum { STUDIES = 100, SEEDS = 4, DEEPER = 4, THREADS = 2, RUNS_LEAST = 16, RUNS_MOST = 400 };
+enum { STUDIES = 100, SEEDS = 4, DEEPER = 4, RUNS_LEAST = 16, RUNS_MOST = 400 };
 enum { LEVELS_MOST = 6, EXPERTS_MOST = 8, GRANULARITIES_MOST = 5 };
 
 static const double tolerance = 1e-6;
@@ -245,7 +246,6 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
     static struct bench bench = {.lock = PTHREAD_MUTEX_INITIALIZER, .studies = STUDIES};
-    pthread_t thread[THREADS];
     size_t family = argc > 3 ? count_argument(argv[3]) : FAMILIES;
 
     if (argc > 1)
@@ -257,11 +257,7 @@ int main(int argc, char **argv)
     bench.next = family < FAMILIES ? family * bench.studies : 0;
     bench.end = family < FAMILIES ? bench.next + bench.studies : FAMILIES * bench.studies;
     (void)gsl_set_error_handler_off();
-    for (size_t t = 0; t < THREADS; t++)
-        if (pthread_create(&thread[t], NULL, work, &bench) != 0)
-            return 1;
-    for (size_t t = 0; t < THREADS; t++)
-        (void)pthread_join(thread[t], NULL);
+    crew_run(work, &bench);
     for (size_t f = 0; f < FAMILIES; f++)
         if (bench.tally[f].fits > 0)
             (void)printf("{\"what\": \"fits of %s above the best of their study\", \"against\": "

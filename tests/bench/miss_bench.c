@@ -15,9 +15,10 @@
 
 #include "core/fit.h"
 #include "tests/lib/count_argument.h"
+#include "tests/lib/crew.h"
 #include "tests/lib/slow_studies.h"
 
-enum { STUDIES = 1000, RUNS = 300, THREADS = 2, DEEP = 16 * FIT_STARTS_DEFAULT };
+enum { STUDIES = 1000, RUNS = 300, DEEP = 16 * FIT_STARTS_DEFAULT };
 
 static const double tolerance = 1e-6;
 
@@ -196,13 +197,8 @@ static void *work(void *arg)
 static void simulated(struct series *series, size_t first, size_t studies)
 {
     struct bench bench = {PTHREAD_MUTEX_INITIALIZER, series, first, first + studies};
-    pthread_t thread[THREADS];
 
-    for (size_t t = 0; t < THREADS; t++)
-        if (pthread_create(&thread[t], NULL, work, &bench) != 0)
-            exit(1);
-    for (size_t t = 0; t < THREADS; t++)
-        (void)pthread_join(thread[t], NULL);
+    crew_run(work, &bench);
 }
 
 /* A published data set: one judge, a fit a seed. */

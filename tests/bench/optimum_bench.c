@@ -24,10 +24,11 @@
 #include <time.h>
 
 #include "tests/lib/count_argument.h"
+#include "tests/lib/crew.h"
 #include "tests/lib/families.h"
 #include "tests/lib/slow_studies.h"
 
-enum { SEEDS = 20, ORDERS = 5, UNITS = 3, THREADS = 2, STUDIES = 25, CASES_MAX = 400 };
+enum { SEEDS = 20, ORDERS = 5, UNITS = 3, STUDIES = 25, CASES_MAX = 400 };
 enum { FITS_MAX = 1000, JUDGE_STARTS = 60, JUDGE_MOST = 180 };
 
 static const double tolerance = 1e-6;
@@ -355,7 +356,6 @@ static void plan_tasks(struct bench *bench, size_t first, const char *only)
 int main(int argc, char **argv)
 {
     static struct bench bench = {.lock = PTHREAD_MUTEX_INITIALIZER, .seeds = SEEDS};
-    pthread_t thread[THREADS];
 
     if (argc > 1)
         bench.seeds = count_argument(argv[1]);
@@ -364,11 +364,7 @@ int main(int argc, char **argv)
     bench.exploring = argc > 2 && count_argument(argv[2]) > 0;
     plan_tasks(&bench, argc > 2 ? count_argument(argv[2]) : 0, argc > 3 ? argv[3] : NULL);
     (void)gsl_set_error_handler_off();
-    for (size_t t = 0; t < THREADS; t++)
-        if (pthread_create(&thread[t], NULL, work, &bench) != 0)
-            return 1;
-    for (size_t t = 0; t < THREADS; t++)
-        (void)pthread_join(thread[t], NULL);
+    crew_run(work, &bench);
     for (size_t f = 0; f < FAMILIES; f++) {
         const struct tally *tally = &bench.tally[f];
 
