@@ -17,7 +17,7 @@ struct pool {
     const char *name; /* of its threads */
     pthread_mutex_t lock;
     pthread_cond_t arrived;
-    struct job *first, *last;
+    struct job *first, **end; /* where the next one is linked */
     size_t queued, queued_max, running;
     bool closing;
     size_t n_threads, started;
@@ -68,7 +68,7 @@ static void *worker_main(void *arg)
         }
         pool->first = job->next;
         if (pool->first == NULL)
-            pool->last = NULL;
+            pool->end = &pool->first;
         pool->queued--;
         pool->running++;
         pthread_mutex_unlock(&pool->lock);
@@ -83,33 +83,30 @@ static void *worker_main(void *arg)
 static void pool_push(struct pool *pool, struct job *job)
 {
     job->next = NULL;
-    if (pool->last == NULL)
-        pool->first = job;
-    else
-        pool->last->next = job;
-    pool->last = job;
+    *pool->end = job;
+    pool->end = &job->next;
     pool->queued++;
     pthread_cond_signal(&pool->arrived);
 }
 
 /* Takes a job out of the queue; false when it is not there, or no longer. */
-static bool pool_withdraw(struct pool *pool, const struct job *job)
+static bool pool_withdraw(struct pool *pool, struct job *job)
 {
-    struct job *before = NULL;
+    struct job **at = &pool->first;
+    bool found;
 
     pthread_mutex_lock(&pool->lock);
-    for (struct job *at = pool->first; at != NULL; before = at, at = at->next) {
-        if (at != job)
-            continue;
-        *(before == NULL ? &pool->first : &before->next) = at->next;
-        if (pool->last == at)
-            pool->last = before;
+    while (*at != NULL && *at != job)
+        at = &(*at)->next;
+    found = *at == job;
+    if (found) {
+        *at = job->next;
+        if (pool->end == &job->next)
+            pool->end = at;
         pool->queued--;
-        pthread_mutex_unlock(&pool->lock);
-        return true;
     }
     pthread_mutex_unlock(&pool->lock);
-    return false;
+    return found;
 }
 
 static enum err_code pool_open(struct pool *pool, const char *db, struct err *err)
@@ -166,6 +163,7 @@ enum err_code jobs_open(const char *db, const struct jobs_limits *limits, struct
         jobs->pools[i].jobs = jobs;
         pthread_mutex_init(&jobs->pools[i].lock, NULL);
         pthread_cond_init(&jobs->pools[i].arrived, NULL);
+        jobs->pools[i].end = &jobs->pools[i].first;
     }
     for (size_t i = 0; i < POOLS && code == ERR_OK; i++)
         code = pool_open(&jobs->pools[i], db, err);
