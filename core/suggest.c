@@ -86,12 +86,16 @@ static enum err_code refuse_limits(const struct suggest_question *question, doub
         {PLAN_LIMIT_MAX_N_ACTIVE, question->n_active[0], limits->max_n_active},
         {PLAN_LIMIT_MAX_TOKENS, question->tokens[0], limits->max_tokens},
     };
+    enum err_code code = ERR_OK;
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].takes > rows[i].most)
-            plan_limit_refuse(question->wording, &plan_limit_rows[rows[i].limit], rows[i].takes,
-                              "no run in the box keeps it: the smallest takes", "", err);
-    return err->code;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!(rows[i].takes > rows[i].most))
+            continue;
+        plan_limit_refuse(question->wording, &plan_limit_rows[rows[i].limit], rows[i].takes,
+                          "no run in the box keeps it: the smallest takes", "", err);
+        code = ERR_INFEASIBLE;
+    }
+    return code;
 }
 
 /* The limits that the smallest run with fewest tokens breaks, and the budget where it is too little

@@ -37,8 +37,8 @@ struct suggest_question {
 
 struct suggest_run {
     double experts, granularity, n_active, n_total, d_model, tokens, train_flops;
-    double
-        sd_log; /* root mean variance of the targets' ln loss once this and those before are made */
+    /* Root mean variance of the targets' ln loss once this and those before are made. */
+    double sd_log;
 };
 
 struct suggest_answer {
