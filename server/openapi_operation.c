@@ -14,6 +14,9 @@ static bool route_has_status(const struct route *route, int status)
     case 400: /* the path, the query, a body where there is none */
     case 403: /* Host */
     case 408:
+    case 413: /* also an answer that is too large */
+    case 414:
+    case 431:
     case 500:
     case 503:
         return true;
@@ -21,8 +24,6 @@ static bool route_has_status(const struct route *route, int status)
         return route->scope != SCOPE_NONE;
     case 406:
         return route->reply_schema != NULL || route->reply_types != NULL;
-    case 413: /* also an answer that is too large */
-        return true;
     case 415:
         return route->body_types != NULL;
     default:
@@ -184,12 +185,12 @@ static void write_types(struct out *out, const char *types, const struct route *
 
 static void write_request_body(struct out *out, const struct route *route)
 {
-    bool required = route->body_schema != NULL;
+    bool required = route->body_schema != NULL || route->method == METHOD_PATCH;
 
     if (route->body_types == NULL)
         return;
     for (size_t i = 0; i < route->n_body; i++)
-        required |= route->body[i].required && route->method != METHOD_PATCH;
+        required |= route->body[i].required;
     out_object_begin(out, "requestBody");
     out_bool(out, "required", required);
     out_object_begin(out, "content");
