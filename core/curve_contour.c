@@ -34,24 +34,19 @@ static void fill_axis(double low, double high, size_t count, double *value, doub
     value[count - 1] = high;
 }
 
-/* ret[i] = shift + factor·e^(exponent·ln_x[i]), ln_x in equal steps. */
-static void power_of_axis(const double *ln_x, size_t count, double factor, double exponent,
-                          double shift, double *ret)
+/* sum[i] += factor·e^(exponent·ln_x[i]), of an x that may be in equal steps of ln x; scratch has
+ * room for count. */
+static void add_power(const double *ln_x, size_t count, bool in_steps, double factor,
+                      double exponent, double *scratch, double *sum)
 {
     double step = (ln_x[count - 1] - ln_x[0]) / (double)(count - 1);
 
-    lanes_exp_steps(exponent * ln_x[0], exponent * step, count, ret);
-    for (size_t i = 0; i < count; i++)
-        ret[i] = factor * ret[i] + shift;
-}
-
-/* sum[i] += factor·e^(exponent·ln_x[i]); scratch has room for count. */
-static void add_power(const double *ln_x, size_t count, double factor, double exponent,
-                      double *scratch, double *sum)
-{
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !in_steps; i++)
         scratch[i] = exponent * ln_x[i];
-    lanes_exp_each(scratch, count);
+    if (in_steps)
+        lanes_exp_steps(exponent * ln_x[0], exponent * step, count, scratch);
+    else
+        lanes_exp_each(scratch, count);
     for (size_t i = 0; i < count; i++)
         sum[i] += factor * scratch[i];
 }
@@ -59,12 +54,12 @@ static void add_power(const double *ln_x, size_t count, double factor, double ex
 /* What fill_table needs besides the table: a row of each for sizes or tokens. */
 struct rows {
     double *ln_size, *ln_tokens; /* the N the law reads */
+    bool by_width;               /* it is not the active one, or routing costs: no equal steps */
     double *by_size, *by_tokens; /* the loss is the sum of both */
     double *scratch;
 };
 
-/* What a token costs to train at each size; the width of the model, asked for where the law reads
- * another N than the active one or routing costs, is between. */
+/* What a token costs to train at each size, by way of d_model. */
 static void fill_widths(const struct plan_cell *cell, const struct curve_contour *contour,
                         double *per_token, double *ln_size)
 {
@@ -77,16 +72,16 @@ static void fill_widths(const struct plan_cell *cell, const struct curve_contour
 }
 
 /* The tokens that compute pays for at each size, NAN where inference leaves nothing. */
-static void fill_lines(const struct plan_cell *cell, bool size_is_active,
-                       struct curve_contour *contour, double *ln_size)
+static void fill_lines(const struct plan_cell *cell, struct curve_contour *contour,
+                       const struct rows *rows)
 {
     const double per_size = SHAPE_INFERENCE_FLOPS_PER_PARAM * cell->limits->inference_tokens;
     double *tokens = contour->tokens_by_compute;
 
     for (size_t i = 0; i < contour->n_sizes; i++)
         tokens[i] = SHAPE_TRAIN_FLOPS_PER_PARAM * contour->n_active[i];
-    if (!size_is_active || cell->flops.c2 > 0)
-        fill_widths(cell, contour, tokens, ln_size);
+    if (rows->by_width)
+        fill_widths(cell, contour, tokens, rows->ln_size);
     for (size_t i = 0; i < contour->n_sizes; i++) {
         double left = cell->limits->compute_flops - per_size * contour->n_active[i];
         double paid = left / tokens[i];
@@ -100,11 +95,14 @@ static void fill_table(const struct law_slice *slice, struct curve_contour *cont
 {
     size_t n_sizes = contour->n_sizes, n_tokens = contour->n_tokens;
 
+    for (size_t j = 0; j < n_tokens; j++)
+        rows->by_tokens[j] = slice->c;
     for (size_t i = 0; i < n_sizes; i++)
         rows->by_size[i] = 0;
-    power_of_axis(rows->ln_tokens, n_tokens, slice->n, slice->nu, slice->c, rows->by_tokens);
+    add_power(rows->ln_tokens, n_tokens, true, slice->n, slice->nu, rows->scratch, rows->by_tokens);
     for (size_t k = 0; k < slice->n_size_terms; k++)
-        add_power(rows->ln_size, n_sizes, slice->m[k], slice->mu[k], rows->scratch, rows->by_size);
+        add_power(rows->ln_size, n_sizes, !rows->by_width, slice->m[k], slice->mu[k], rows->scratch,
+                  rows->by_size);
     for (size_t i = 0; i < n_sizes; i++)
         shift_row(rows->by_tokens, rows->by_size[i], n_tokens, contour->loss + i * n_tokens);
 }
@@ -196,7 +194,8 @@ enum err_code curve_contour(const struct plan_question *question, size_t n_sizes
               rows.ln_tokens);
     plan_cell_init(&cell, &question->model, &question->limits, question->experts[0],
                    question->granularity[0]);
-    fill_lines(&cell, question->model.law->size_variable == LAW_N_ACTIVE, &contour, rows.ln_size);
+    rows.by_width = question->model.law->size_variable != LAW_N_ACTIVE || cell.flops.c2 > 0;
+    fill_lines(&cell, &contour, &rows);
     fill_table(&cell.slice, &contour, &rows);
     if (question->model.n_draws > 0 && !fill_bands(question, &cell, &contour, &rows, arena))
         return err_set(err, ERR_NO_MEMORY, "no room for the bands of %zu points",
