@@ -158,6 +158,22 @@ static void warn_ranges(struct out *out, const struct plan_model *model)
                                          detail));
 }
 
+/* Of a form that no paper published: a preset of it says what its own numbers are worth. */
+static void warn_composed(struct out *out, const struct model_choice *choice)
+{
+    const struct law *law = choice->law;
+
+    if (strcmp(law->provenance, "composed") != 0)
+        return;
+    model_write_warning(out, "composed",
+                        choice->preset != NULL
+                            ? choice->preset->note
+                            : arena_printf(out->arena,
+                                           "no paper published the form of law '%s': it is %s; "
+                                           "what speaks for it are the runs it was fitted to",
+                                           law->name, law->source));
+}
+
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
 {
     const struct fit_notes *notes = choice->notes;
@@ -166,8 +182,7 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
         model_write_warning(out, "published_coefficients",
                             "the study has no fit of its own for this: the answer comes from a "
                             "preset, measured on other data with another tokenizer");
-    if (choice->preset != NULL && strcmp(choice->preset->provenance, "composed") == 0)
-        model_write_warning(out, "composed", choice->preset->note);
+    warn_composed(out, choice);
     if (choice->preset != NULL && choice->preset->caution != NULL)
         model_write_warning(out, "predicts_poorly", choice->preset->caution);
     if (notes != NULL && notes->averages.text != NULL)

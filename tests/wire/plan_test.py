@@ -233,4 +233,19 @@ def fields_leave_them_out():
         assert list(plan(compute=1e21, fields=member)) == [member]
 
 
+@tap.test
+def a_form_that_no_paper_published_is_told_of_fits_too():
+    fit = daemon.post('/v1/fits', {'study': 'marin-moe', 'law': 'joint-granular',
+                                   'fixed': {'kappa': 0.0331, 'phi': 0.684}, 'starts': 4}).json
+    point = {'n_active': 1e9, 'tokens': 1e10, 'experts': 16, 'granularity': 4}
+    for which, told in ((fit['id'], True), ('joint-granular-composed', True), (FIT['id'], False),
+                        ('joint-2025', False)):
+        for path, query in (('/v1/plan', {'compute': 1e21}), ('/v1/predict', point),
+                            ('/v1/curves/isoflop', {'compute': 1e21, 'points': 2})):
+            answer = daemon.get(path, {'fit': which, **query})
+            assert answer.status == 200, answer
+            codes = [warning['code'] for warning in answer.json['warnings']]
+            assert ('composed' in codes) == told, (which, path, codes)
+
+
 tap.main(daemon.close)
