@@ -214,6 +214,18 @@ static void frontier_row(struct curve_table *table, const struct plan_limits *li
         curve_table_row(table, &best, best.point.d_model, NAN, best.point.tokens, true);
 }
 
+/* Why not even the greatest budget, with the most memory, has a row. */
+static enum err_code refuse_frontier(const struct plan_question *question, double compute_flops,
+                                     double memory_bytes, struct arena *arena, struct err *err)
+{
+    struct plan_question greatest = *question;
+    struct plan_configuration ignored;
+
+    greatest.limits.compute_flops = compute_flops;
+    greatest.limits.memory_bytes = memory_bytes;
+    return curve_optimum(&greatest, arena, &ignored, err);
+}
+
 enum err_code curve_frontier(const struct plan_question *question, size_t points,
                              double compute_min, double compute_max, const double *memory_bytes,
                              size_t n_memory, struct arena *arena, struct curve *ret_curve,
@@ -252,6 +264,10 @@ enum err_code curve_frontier(const struct plan_question *question, size_t points
         for (size_t row = first; n_memory > 0 && row < table.curve.n_rows; row++)
             limit_of_row[row] = memory_bytes[k];
     }
+    if (table.curve.n_rows == 0)
+        code = refuse_frontier(
+            question, compute_max,
+            n_memory > 0 ? memory_bytes[n_memory - 1] : question->limits.memory_bytes, arena, err);
     *ret_curve = table.curve;
-    return ERR_OK;
+    return code;
 }

@@ -20,6 +20,9 @@
 
 enum { CURVE_COLUMNS_MAX = 20, CURVE_POINTS_MAX = 2000 };
 
+/* How far curves reach to either side of the optimum, or the budget, as a factor, unless told. */
+enum { CURVE_REACH = 10 };
+
 struct curve {
     size_t n_columns, n_rows;
     const char *column[CURVE_COLUMNS_MAX];
@@ -55,8 +58,9 @@ enum err_code curve_experts(const struct plan_question *question, size_t points,
 
 /* The optimum over compute, all other limits as given: N*(C), D*(C), E*(C), G*(C) and the least
  * loss, for `points` budgets log-spaced over [compute_min, compute_max] or, where those are NAN,
- * two decades round the question's. Budgets under which nothing fits have no row. With limits on
- * serving memory given (n_memory > 0) one run of rows for each, in a column more, memory_limit: the
+ * two decades round the question's. Budgets under which nothing fits have no row; where there is
+ * none at all it is refused as a plan under the greatest of them. With limits on serving memory
+ * given (n_memory > 0, ascending) one run of rows for each, in a column more, memory_limit: the
  * front of loss, compute and memory. */
 enum err_code curve_frontier(const struct plan_question *question, size_t points,
                              double compute_min, double compute_max, const double *memory_bytes,

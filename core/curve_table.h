@@ -46,9 +46,6 @@ bool curve_best_cell(const struct plan_question *question, const struct plan_lim
 /* The i-th of count points from low to high, log-spaced, both ends exact. */
 double curve_log_point(double low, double high, size_t i, size_t count);
 
-/* How far curves reach to either side of the optimum, as a factor, unless told. */
-enum { CURVE_REACH = 10 };
-
 /* The optimum of the question, which must have one: plan_solve says it best when there is none. */
 enum err_code curve_optimum(const struct plan_question *question, struct arena *arena,
                             struct plan_configuration *ret_optimum, struct err *err);

@@ -39,11 +39,39 @@ static enum err_code draw_experts(const struct question_query *query,
     return curve_experts(question, (size_t)query->points, arena, ret, err);
 }
 
+/* What the greatest budget and memory were given by. */
+static struct plan_wording frontier_wording(const struct question_query *query,
+                                            const struct plan_wording *given)
+{
+    struct plan_wording wording = {.words = {{{.name = NULL}}}};
+    struct plan_words *compute = wording.words[PLAN_LIMIT_COMPUTE];
+
+    if (given != NULL)
+        wording = *given;
+    if (!isnan(query->compute_max)) {
+        compute[0] = (struct plan_words){"compute_max", "FLOPs", 1, INFINITY};
+        compute[1].name = NULL;
+    } else if (compute[0].name == NULL) {
+        compute[0] = (struct plan_words){"compute", "FLOPs", CURVE_REACH, INFINITY};
+    } else {
+        compute[0].per *= CURVE_REACH;
+        compute[1].per *= CURVE_REACH;
+    }
+    if (query->memory_limits.count > 0)
+        wording.words[PLAN_LIMIT_MEMORY][0] =
+            (struct plan_words){"memory_limits", "bytes", 1, INFINITY};
+    return wording;
+}
+
 static enum err_code draw_frontier(const struct question_query *query,
                                    const struct plan_question *question, struct arena *arena,
                                    struct curve *ret, struct err *err)
 {
-    return curve_frontier(question, (size_t)query->points, query->compute_min, query->compute_max,
+    struct plan_wording wording = frontier_wording(query, question->wording);
+    struct plan_question asked = *question;
+
+    asked.wording = &wording;
+    return curve_frontier(&asked, (size_t)query->points, query->compute_min, query->compute_max,
                           query->memory_limits.values, query->memory_limits.count, arena, ret, err);
 }
 

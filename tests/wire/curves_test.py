@@ -215,6 +215,27 @@ def the_widest_ranges_are_drawn_whole_and_wider_ones_refused():
 
 
 @tap.test
+def a_front_without_a_point_is_refused_in_the_words_it_was_asked_in():
+    """What is named has a row when it is given; 0.1 % less has none."""
+    gpu = {'gpu': 'h100', 'gpus': 1, 'days': 1e-13}
+    for query, names in (({'compute': 1e5}, ['compute']), ({**gpu}, ['days', 'gpus']),
+                         ({'compute': 1e5, 'compute_min': 10, 'compute_max': 1e6}, ['compute_max']),
+                         ({'compute': 1e22, 'memory_limits': '1kB,2kB'}, ['memory_limits']),
+                         ({'compute': 1e22, 'memory': '1kB'}, ['memory']),
+                         ({**gpu, 'days': 1, 'memory_gpus': 1e-9}, ['memory_gpus'])):
+        query = {'fit': 'joint-2025', 'points': 3, 'experts': '2,4', **query}
+        answer = daemon.get('/v1/curves/frontier', query)
+        assert answer.status == 422 and answer.json['code'] == 'infeasible', (query, answer)
+        assert [e['parameter'] for e in answer.json['errors']] == names, answer
+        for error in answer.json['errors']:
+            least = float(error['detail'].split('fit is ')[1].split()[0])
+            name = error['parameter']
+            assert curve('frontier', **{**query, name: repr(least)})['rows'] >= 1, (query, error)
+            less = daemon.get('/v1/curves/frontier', {**query, name: repr(least * 0.999)})
+            assert less.status == 422, (query, error)
+
+
+@tap.test
 def a_contour_is_a_grid():
     drawn = curve('contour', fit='joint-2025', experts=8, compute=1e21, points=7)
     columns = drawn['columns']
