@@ -116,9 +116,9 @@ function showProblem(problem) {
   byId('token-field').hidden = problem.status !== 401;
 }
 
-async function describeFit(id) {
+async function describeFit(id, signal) {
   if (!known.fit.has(id)) {
-    known.fit.set(id, await get(`v1/fits/${encodeURIComponent(id)}`));
+    known.fit.set(id, await get(`v1/fits/${encodeURIComponent(id)}`, signal));
   }
   const fit = known.fit.get(id);
   return [fit, known.laws.get(fit.law)];
@@ -225,7 +225,7 @@ async function ask() {
       get(`v1/plan?${query}`, signal), get(`v1/curves/isoflop?${query}`, signal)]);
     clearErrors();
     showPlan(plan, curve);
-    fill('fit-card', answer.fitCard(...await describeFit(plan.fit)));
+    fill('fit-card', answer.fitCard(...await describeFit(plan.fit, signal)));
   } catch (error) {
     if (signal.aborted) return;
     clearErrors();

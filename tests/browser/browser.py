@@ -16,7 +16,6 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
 
 CHROMIUM, DRIVER = '/usr/bin/chromium', '/usr/bin/chromedriver'
 WAIT_S = 30
@@ -87,9 +86,9 @@ class Page:
         field.send_keys(value or Keys.DELETE)
         self.settle()
 
-    def choose(self, name, value):
-        Select(self.find(f'#{name}')).select_by_value(value)
-        self.settle()
+    def choose(self, name, words):
+        """Picks the option that begins with these words, or that a key leads to; waits for nothing."""
+        self.find(f'#{name}').send_keys(words)
 
     def press(self, *keys):
         self.driver.switch_to.active_element.send_keys(*keys)

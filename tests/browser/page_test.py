@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The page, as people use it: what is asked, what is shown, what goes wrong, what is kept."""
+import time
 import xml.etree.ElementTree
 
 import browser
@@ -123,6 +124,23 @@ def a_button_sets_the_memory_it_names():
     page.settle()
     assert page.find('#memory').get_attribute('value') == '24GB'
     assert f'{plan(memory="24GB")["optimum"]["loss"]:.4f}' in page.text('#summary')
+
+
+@tap.test
+def a_fit_described_late_does_not_stand_beside_the_answer_of_another():
+    page.open(FRAGMENT)
+    card = page.text('#fit-card')
+    page.js('const fetch = window.fetch, slow = arguments[0];'
+            'window.fetch = async (path, options) => {'
+            '  if (path === slow) await new Promise((resolve) => setTimeout(resolve, 1000));'
+            '  return fetch(path, options);'
+            '};', f'v1/fits/{fitted.json["id"]}')
+    page.choose('fit', f'marin-moe #{fitted.json["id"]}')
+    page.wait(lambda: f'fit={fitted.json["id"]}&' in page.text('#curl code'))
+    page.choose('fit', Keys.HOME)  # the study without a fit: joint-2025 again
+    page.wait(lambda: 'study=default&' in page.text('#curl code'))
+    time.sleep(1.2)
+    assert page.text('#fit-card') == card
 
 
 @tap.test
