@@ -128,11 +128,29 @@ static struct loop *make_loops(size_t count)
     return loops != NULL ? memset(loops, 0, count * sizeof *loops) : NULL;
 }
 
+/* The loops before it have been opened; after an error it is closed with them. */
+static enum err_code init_loop(struct http *http, unsigned index, struct err *err)
+{
+    struct loop *loop = &http->loops[index];
+
+    loop->http = http;
+    loop->app = http->app;
+    loop->index = index;
+    loop->listener = -1;
+    if (getrandom(&loop->serial, sizeof loop->serial, 0) < 0)
+        loop->serial = ((uint64_t)getpid() << 32) + index;
+    loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    http->n_loops = index + 1;
+    return loop->wake >= 0
+               ? ERR_OK
+               : err_set(err, ERR_INTERNAL, "no eventfd for event threads: %s", strerror(errno));
+}
+
 enum err_code http_open(struct app *app, struct http **ret, struct err *err)
 {
     const struct options *options = &app->options;
     struct http *http = calloc(1, sizeof *http);
-    enum err_code code;
+    enum err_code code = ERR_OK;
 
     if (http == NULL || (http->loops = make_loops((size_t)options->threads)) == NULL) {
         free(http);
@@ -140,24 +158,13 @@ enum err_code http_open(struct app *app, struct http **ret, struct err *err)
     }
     http->app = app;
     http->queue_response = refusal_behind();
-    if (http->queue_response == NULL) {
-        http_close(http);
-        return err_set(err, ERR_INTERNAL, "libmicrohttpd has no MHD_queue_response");
-    }
-    http->n_loops = (unsigned)options->threads;
-    for (unsigned i = 0; i < http->n_loops; i++) {
-        struct loop *loop = &http->loops[i];
-
-        loop->http = http;
-        loop->app = app;
-        loop->index = i;
-        loop->listener = -1;
-        if (getrandom(&loop->serial, sizeof loop->serial, 0) < 0)
-            loop->serial = ((uint64_t)getpid() << 32) + i;
-        loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    }
-    code = peers_open((size_t)options->max_connections, (size_t)options->max_connections_per_ip,
-                      &http->peers, err);
+    if (http->queue_response == NULL)
+        code = err_set(err, ERR_INTERNAL, "libmicrohttpd has no MHD_queue_response");
+    for (unsigned i = 0; i < (unsigned)options->threads && code == ERR_OK; i++)
+        code = init_loop(http, i, err);
+    if (code == ERR_OK)
+        code = peers_open((size_t)options->max_connections, (size_t)options->max_connections_per_ip,
+                          &http->peers, err);
     if (code == ERR_OK)
         code = bind_all(http, err);
     if (code == ERR_OK)
