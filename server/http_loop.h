@@ -208,7 +208,7 @@ enum err_code request_read(struct exchange *exchange, const char *method, const 
 
 /* http_reply.c: hands the finished reply to libmicrohttpd. */
 enum MHD_Result reply_send(struct exchange *exchange);
-/* Resumes streams that had nothing; all: whatever time has passed. */
+/* Resumes the streams that had nothing to send when they were last asked. */
 void reply_resume_later(struct loop *loop);
 
 #endif

@@ -4,7 +4,6 @@
  * own by pointer (http.queue_response), so whatever calls this one is such a refusal. Where the
  * library is built so that it does not look outside for its own function, its HTML is back, and
  * tests/wire/transport_test.py says so. */
-#include <assert.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +45,7 @@ static const struct row {
     [REFUSAL_VERSION] = {505, "HTTP Version Not Supported", ERR_INVALID,
                          "the version is not HTTP/1.1 or HTTP/1.0"},
 };
-static_assert(REQUEST_HEADERS_MAX == 64, "a detail says 64");
+_Static_assert(REQUEST_HEADERS_MAX == 64, "a detail says 64");
 
 /* The first of a status; NONE for one the library is not known to refuse with. */
 static enum refusal find_refusal(unsigned status)
