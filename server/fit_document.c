@@ -127,7 +127,7 @@ static void write_ranges(struct out *out, const struct fit_result *result)
 
 /* The shape's n_total over the runs' own. */
 struct ratios {
-    size_t runs; /* that have n_total */
+    size_t runs; /* that have one */
     double median, min, max;
 };
 
@@ -150,11 +150,11 @@ static struct ratios shape_ratios(const struct shape *shape, const struct fit_fa
     }
     for (size_t i = 0; i < facts->count; i++) {
         const struct obs *obs = &facts->obs[i];
+        double d_model = shape_d_from_n_active(shape, obs->n_active);
+        double ratio = shape_n_total(shape, d_model, obs->experts) / obs->n_total;
 
-        if (!isnan(obs->n_total))
-            all[ratios.runs++] =
-                shape_n_total(shape, shape_d_from_n_active(shape, obs->n_active), obs->experts) /
-                obs->n_total;
+        if (isfinite(ratio)) /* not where n_total is unknown, nor near the ends of doubles */
+            all[ratios.runs++] = ratio;
     }
     if (ratios.runs == 0)
         goto done;

@@ -124,7 +124,7 @@ static void a_document_holds_the_contracts_members_from_options_on(void **state)
 
 static void the_shapes_error_is_told_over_the_runs_that_have_n_total(void **state)
 {
-    struct obs obs[4];
+    struct obs obs[5];
     struct fit_result result = {.law = law_find("joint")};
     static const double real_over_shape[4] = {0.5, 1, 4, NAN};
     struct arena arena;
@@ -144,7 +144,9 @@ static void the_shapes_error_is_told_over_the_runs_that_have_n_total(void **stat
                               .tokens = 1e10,
                               .experts = 8};
     }
-    record = record_of(written(&arena, &result, obs, 4));
+    obs[4] = obs[0]; /* and none whose ratio is beyond doubles */
+    obs[4].n_total = 5e-324;
+    record = record_of(written(&arena, &result, obs, 5));
     assert_true(fit_document_member(&record, "shape", &value, &length));
     value = strstr(value, "\"n_total_ratio\"");
     assert_int_equal(
