@@ -10,6 +10,7 @@
 #include "server/handlers.h"
 #include "server/model.h"
 #include "server/question.h"
+#include "server/warning.h"
 
 static const char *const architecture_members[] = {"style",
                                                    "convention",
@@ -99,7 +100,7 @@ static void write_warnings(struct out *out, const struct config *config)
     if (config->defaults != NULL) {
         snprintf(detail, sizeof detail, "left out, and taken as transformers has them for '%s': %s",
                  config->style, config->defaults);
-        model_write_warning(out, "class_defaults", detail);
+        warning_write(out, "class_defaults", detail);
     }
     if (config->inner || others != NULL) {
         snprintf(detail, sizeof detail,
@@ -107,7 +108,7 @@ static void write_warnings(struct out *out, const struct config *config)
                  config->inner ? " of text_config" : "",
                  others != NULL ? others : "what else the model has",
                  others != NULL ? ", and what joins it on, are" : " is");
-        model_write_warning(out, "language_model_only", detail);
+        warning_write(out, "language_model_only", detail);
     }
     out_array_end(out);
 }

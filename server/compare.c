@@ -13,6 +13,7 @@
 #include "server/fitting.h"
 #include "server/handlers.h"
 #include "server/studies.h"
+#include "server/warning.h"
 
 /* Less than this of AICc is no evidence (Burnham and Anderson 2002, 2.6). */
 static const double tie_aicc = 2.0;
@@ -212,14 +213,6 @@ static void write_law(struct out *out, const struct comparison *comparison, size
     out_object_end(out);
 }
 
-static void write_warning(struct out *out, const char *code, const char *detail)
-{
-    out_object_begin(out, NULL);
-    out_text(out, "code", code);
-    out_text(out, "detail", detail);
-    out_object_end(out);
-}
-
 /* Says which laws share the first rank, where several do. */
 static void write_tie(struct out *out, const struct comparison *comparison, const char *criterion,
                       contender_value *value, contender_value *margin)
@@ -236,7 +229,7 @@ static void write_tie(struct out *out, const struct comparison *comparison, cons
         out->failed = out->failed || names == NULL;
     }
     if (first > 1)
-        write_warning(out, "tied",
+        warning_write(out, "tied",
                       arena_printf(out->arena, "these runs do not tell apart by %s: %s", criterion,
                                    names == NULL ? "" : names));
 }
@@ -253,7 +246,7 @@ static void write_warnings(struct out *out, const struct comparison *comparison)
         ranked += isfinite(contender->aicc);
         if (contender->code != ERR_OK || isfinite(contender->aicc))
             continue;
-        write_warning(out, "not_ranked",
+        warning_write(out, "not_ranked",
                       arena_printf(out->arena,
                                    "law '%s' has %zu free coefficients on %zu runs: too few runs "
                                    "to compare it by AICc",
@@ -261,7 +254,7 @@ static void write_warnings(struct out *out, const struct comparison *comparison)
                                    contender->fitting.result.points));
     }
     if (ranked < 2)
-        write_warning(out, "nothing_to_rank",
+        warning_write(out, "nothing_to_rank",
                       "fewer than two laws could be fitted well enough to be compared");
     write_tie(out, comparison, "AICc (less than 2 apart)", aicc_of, aicc_margin);
     write_tie(out, comparison, "the error on the runs held out (within its own)", holdout_of,

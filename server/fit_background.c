@@ -12,6 +12,7 @@
 #include "server/log.h"
 #include "server/process.h"
 #include "server/snapshot.h"
+#include "server/warning.h"
 #include "server/writer.h"
 
 /* A call of its own, without a client: the steps of a fit take one. */
@@ -72,14 +73,6 @@ static void background_free(struct background *background)
     free(background);
 }
 
-static void write_warning(struct out *out, const char *code, const char *detail)
-{
-    out_object_begin(out, NULL);
-    out_text(out, "code", code);
-    out_text(out, "detail", detail);
-    out_object_end(out);
-}
-
 /* What a fit that found nothing says: null, but for what was asked and the reasons as warnings. */
 static enum err_code write_failure(struct fit_record *record, enum err_code why,
                                    struct arena *arena, struct err *err)
@@ -93,9 +86,9 @@ static enum err_code write_failure(struct fit_record *record, enum err_code why,
     if (fit_document_member(record, "options", &options, &length))
         out_raw(&out, "options", options, length);
     out_array_begin(&out, "warnings");
-    write_warning(&out, err_name(why), err->detail);
+    warning_write(&out, err_name(why), err->detail);
     for (const struct err_field *field = err->first; field != NULL; field = field->next)
-        write_warning(&out, err_name(why),
+        warning_write(&out, err_name(why),
                       arena_printf(arena, "%s: %s", field->name, field->detail));
     out_array_end(&out);
     out_text(&out, "provenance", "fitted");

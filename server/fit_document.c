@@ -8,6 +8,7 @@
 #include "server/json_string.h"
 #include "server/number.h"
 #include "server/snapshot.h"
+#include "server/warning.h"
 
 bool fit_document_next(const struct fit_record *record, size_t *at, const char **ret_name,
                        size_t *ret_name_length, const char **ret_value, size_t *ret_length)
@@ -186,14 +187,6 @@ static void write_shape(struct out *out, const struct shape *shape, const struct
     out_object_end(out);
 }
 
-static void write_warning(struct out *out, const char *code, const char *detail)
-{
-    out_object_begin(out, NULL);
-    out_text(out, "code", code);
-    out_text(out, "detail", detail);
-    out_object_end(out);
-}
-
 static void write_warnings(struct out *out, const struct fit_result *result,
                            const struct shape *shape, const struct ratios *ratios)
 {
@@ -201,7 +194,7 @@ static void write_warnings(struct out *out, const struct fit_result *result,
 
     out_array_begin(out, "warnings");
     for (size_t i = 0; i < result->n_warnings; i++)
-        write_warning(out, result->warnings[i].code, result->warnings[i].detail);
+        warning_write(out, result->warnings[i].code, result->warnings[i].detail);
     if (result->law->slice != NULL) {
         int length = snprintf(detail, sizeof detail,
                               "plans take the runs' architecture for that of shape '%s'; give "
@@ -216,7 +209,7 @@ static void write_warnings(struct out *out, const struct fit_result *result,
                      "Its n_total is %.4g times the real one in the median of %zu runs, %.4g to "
                      "%.4g times over all",
                      ratios->median, ratios->runs, ratios->min, ratios->max);
-        write_warning(out, "shape_assumed", detail);
+        warning_write(out, "shape_assumed", detail);
     }
     out_array_end(out);
 }

@@ -17,6 +17,7 @@
 #include "server/page.h"
 #include "server/studies.h"
 #include "server/tables.h"
+#include "server/warning.h"
 #include "server/writer.h"
 
 const char *const fit_members[] = {"id",
@@ -194,12 +195,10 @@ void fit_write_preset(struct out *out, const struct preset *preset)
     out_null(out, "n_total_ratio");
     out_object_end(out);
     out_array_begin(out, "warnings");
-    out_object_begin(out, NULL);
-    out_text(out, "code", strcmp(preset->provenance, "composed") == 0 ? "composed" : "published");
-    out_text(out, "detail", arena_printf(out->arena, "%s. %s", preset->source, preset->note));
-    out_object_end(out);
+    warning_write(out, strcmp(preset->provenance, "composed") == 0 ? "composed" : "published",
+                  arena_printf(out->arena, "%s. %s", preset->source, preset->note));
     if (!has_intervals(preset))
-        model_write_warning(out, "no_interval", model_no_interval(preset));
+        warning_write(out, "no_interval", model_no_interval(preset));
     out_array_end(out);
     out_text(out, "provenance", preset->provenance);
     out_object_end(out);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/answer.h"
+#include "server/warning.h"
 
 /* Names what a choice failed for: each of study, law and fit that there is none of. */
 static void name_missing(const struct call *call, const struct model_query *query, struct err *err)
@@ -99,14 +100,6 @@ enum err_code model_reply_headers(struct call *call, const struct model_choice *
     return ERR_OK;
 }
 
-void model_write_warning(struct out *out, const char *code, const char *detail)
-{
-    out_object_begin(out, NULL);
-    out_constant(out, "code", code);
-    out_text(out, "detail", detail);
-    out_object_end(out);
-}
-
 const char *model_no_interval(const struct preset *preset)
 {
     bool has_errors = false;
@@ -134,7 +127,7 @@ static void warn_frequency(struct out *out, const struct plan_model *model)
              "the shape has experts in one layer of %.6g, law '%s' was measured with experts in "
              "all: counts and memory are the shape's, the loss may be too low",
              model->shape.moe_layer_freq, model->law->name);
-    model_write_warning(out, "experts_in_some_layers", detail);
+    warning_write(out, "experts_in_some_layers", detail);
 }
 
 /* Of what the answer depends on and nobody knows a range: that extrapolates is silent of it. */
@@ -151,11 +144,11 @@ static void warn_ranges(struct out *out, const struct plan_model *model)
                                      used > 0 ? ", " : "", law_variable_name(v));
     }
     if (used > 0)
-        model_write_warning(out, "ranges_unknown",
-                            arena_printf(out->arena,
-                                         "it is not known what range of %s the coefficients were "
-                                         "measured in: extrapolates says nothing of it",
-                                         detail));
+        warning_write(out, "ranges_unknown",
+                      arena_printf(out->arena,
+                                   "it is not known what range of %s the coefficients were "
+                                   "measured in: extrapolates says nothing of it",
+                                   detail));
 }
 
 /* Of a form that no paper published: a preset of it says what its own numbers are worth. */
@@ -165,13 +158,13 @@ static void warn_composed(struct out *out, const struct model_choice *choice)
 
     if (strcmp(law->provenance, "composed") != 0)
         return;
-    model_write_warning(out, "composed",
-                        choice->preset != NULL
-                            ? choice->preset->note
-                            : arena_printf(out->arena,
-                                           "no paper published the form of law '%s': it is %s; "
-                                           "what speaks for it are the runs it was fitted to",
-                                           law->name, law->source));
+    warning_write(out, "composed",
+                  choice->preset != NULL
+                      ? choice->preset->note
+                      : arena_printf(out->arena,
+                                     "no paper published the form of law '%s': it is %s; "
+                                     "what speaks for it are the runs it was fitted to",
+                                     law->name, law->source));
 }
 
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
@@ -179,12 +172,12 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
     const struct fit_notes *notes = choice->notes;
 
     if (choice->published)
-        model_write_warning(out, "published_coefficients",
-                            "the study has no fit of its own for this: the answer comes from a "
-                            "preset, measured on other data with another tokenizer");
+        warning_write(out, "published_coefficients",
+                      "the study has no fit of its own for this: the answer comes from a "
+                      "preset, measured on other data with another tokenizer");
     warn_composed(out, choice);
     if (choice->preset != NULL && choice->preset->caution != NULL)
-        model_write_warning(out, "predicts_poorly", choice->preset->caution);
+        warning_write(out, "predicts_poorly", choice->preset->caution);
     if (notes != NULL && notes->averages.text != NULL)
         out_raw(out, NULL, notes->averages.text, notes->averages.length);
     if (notes != NULL && notes->shape.text != NULL && uses_shape)
@@ -192,7 +185,7 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
     warn_frequency(out, &choice->model);
     warn_ranges(out, &choice->model);
     if (choice->model.n_draws == 0)
-        model_write_warning(out, "no_interval", model_no_interval(choice->preset));
+        warning_write(out, "no_interval", model_no_interval(choice->preset));
 }
 
 enum { EXTRAPOLATION_ROWS = 6 };

@@ -83,9 +83,6 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
 /* The noise of one run about the fit, in ln loss; NAN for presets. */
 double model_noise_log(const struct model_choice *choice);
 
-/* {"code":…,"detail":…} into an open array. */
-void model_write_warning(struct out *out, const char *code, const char *detail);
-
 /* [{variable, value, min, max, distance}] */
 void model_write_extrapolates(struct out *out, const struct plan_extrapolation *extrapolates,
                               size_t count);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/number.h"
+#include "server/warning.h"
 
 enum { DETAIL_BYTES = 300 };
 
@@ -20,7 +21,7 @@ static void warn_unread(struct out *out, const struct question_query *query,
     snprintf(detail, sizeof detail,
              "law '%s' does not read granularity: it changes the architecture, not the loss",
              law->name);
-    model_write_warning(out, "not_read", detail);
+    warning_write(out, "not_read", detail);
 }
 
 /* A dense answer from a fit without dense runs. */
@@ -40,7 +41,7 @@ static void warn_dense(struct out *out, const struct plan_configuration *dense)
             "the fit has no dense runs (its E is %s to %s): dense and compute_multiplier carry "
             "its trend in E on to E = 1",
             least, most);
-        model_write_warning(out, "dense_extrapolated", detail);
+        warning_write(out, "dense_extrapolated", detail);
     }
 }
 
@@ -67,7 +68,7 @@ static void warn_architecture(struct out *out, const struct plan_answer *answer)
 
     if (answer->n_candidates == 0 && of_optimum != NULL) {
         snprintf(detail, sizeof detail, "the optimum: %s", of_optimum);
-        model_write_warning(out, "no_architecture", detail);
+        warning_write(out, "no_architecture", detail);
     }
     for (size_t i = 0; i < answer->n_candidates; i++) {
         const char *reason = reason_at(answer, i), *comma = "";
@@ -83,7 +84,7 @@ static void warn_architecture(struct out *out, const struct plan_answer *answer)
             comma = ", ";
         }
         snprintf(detail + used, sizeof detail - used, ": %s", reason);
-        model_write_warning(out, "no_architecture", detail);
+        warning_write(out, "no_architecture", detail);
     }
 }
 
@@ -96,7 +97,7 @@ void plan_warnings_write(struct out *out, const struct question_query *query,
     out_array_begin(out, "warnings");
     model_write_warnings(out, choice, query->shape == NULL);
     for (size_t i = 0; i < answer->n_warnings; i++)
-        model_write_warning(out, answer->warnings[i].code, answer->warnings[i].detail);
+        warning_write(out, answer->warnings[i].code, answer->warnings[i].detail);
     warn_unread(out, query, question);
     if (answer->has_dense)
         warn_dense(out, &answer->dense);

@@ -11,6 +11,7 @@
 #include "server/handlers.h"
 #include "server/model.h"
 #include "server/tables.h"
+#include "server/warning.h"
 
 enum {
     ITEMS_MAX = 10000,
@@ -235,9 +236,9 @@ static void write_unread(struct call *call, struct out *out, const struct model_
             given |= !isnan(value[v]);
         }
         if (given)
-            model_write_warning(out, "not_read",
-                                arena_printf(&call->arena, "law '%s' does not read %s", law->name,
-                                             law_variable_name(v)));
+            warning_write(out, "not_read",
+                          arena_printf(&call->arena, "law '%s' does not read %s", law->name,
+                                       law_variable_name(v)));
     }
 }
 

@@ -17,6 +17,7 @@
 #include "server/handlers.h"
 #include "server/model.h"
 #include "server/tables.h"
+#include "server/warning.h"
 
 struct profile_query {
     const char *coefficient, *fields;
@@ -132,23 +133,23 @@ static void write_warnings(struct out *out, const struct profiling *profiling,
 
     out_array_begin(out, "warnings");
     if (profile->least < objective * (1.0 - 1e-6))
-        model_write_warning(out, "better_objective",
-                            "a refit came below the fit's own objective: the fit is not the best "
-                            "there is. Fit again with more \"starts\"");
+        warning_write(out, "better_objective",
+                      "a refit came below the fit's own objective: the fit is not the best "
+                      "there is. Fit again with more \"starts\"");
     if (isnan(profile->dispersion))
-        model_write_warning(out, "no_interval",
-                            "no more runs than coefficients: nothing says how far chance goes");
+        warning_write(out, "no_interval",
+                      "no more runs than coefficients: nothing says how far chance goes");
     for (int side = 0; side < 2 && !isnan(profile->dispersion); side++) {
         if (profile->end[side] == FIT_PROFILE_BOUND)
-            model_write_warning(out, "at_bound",
-                                arena_printf(out->arena,
-                                             "%s ends at its bound %s: the runs do not exclude it",
-                                             name, sides[side]));
+            warning_write(out, "at_bound",
+                          arena_printf(out->arena,
+                                       "%s ends at its bound %s: the runs do not exclude it", name,
+                                       sides[side]));
         if (profile->end[side] == FIT_PROFILE_OPEN)
-            model_write_warning(
-                out, "not_determined",
-                arena_printf(out->arena, "the runs do not limit %s %s: its interval is open there",
-                             name, sides[side]));
+            warning_write(out, "not_determined",
+                          arena_printf(out->arena,
+                                       "the runs do not limit %s %s: its interval is open there",
+                                       name, sides[side]));
     }
     out_array_end(out);
 }

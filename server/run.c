@@ -8,6 +8,7 @@
 
 #include "server/run_fields.h"
 #include "server/utf8.h"
+#include "server/warning.h"
 
 struct run_row run_absent(int64_t now_us)
 {
@@ -345,12 +346,10 @@ void run_write_warnings(struct out *out, const struct run_warnings *warnings)
     }
     if (warnings->count > warnings->kept) {
         char detail[80];
+
         snprintf(detail, sizeof detail, "%zu more warnings are not listed",
                  warnings->count - warnings->kept);
-        out_object_begin(out, NULL);
-        out_text(out, "code", "more_warnings");
-        out_text(out, "detail", detail);
-        out_object_end(out);
+        warning_write(out, "more_warnings", detail);
     }
     out_array_end(out);
 }

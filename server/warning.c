@@ -59,8 +59,7 @@ static const struct warning warnings[] = {
      "Fix or constrain a coefficient, or vary the runs more"},
     {"priors_overrule", "fits",
      "Priors hold the fit off its runs, which alone would be fitted much better: an sd counts "
-     "beside "
-     "the residuals of ln loss, not beside their noise",
+     "beside the residuals of ln loss, not beside their noise",
      "Divide the sd by the noise of ln loss, give runs the weight 1/noise^2, or drop the priors"},
     /* Of fits: the search */
     {"starts_disagree", "fits",
@@ -156,4 +155,12 @@ const struct warning *warning_at(size_t index)
 {
     assert(index < warning_count());
     return &warnings[index];
+}
+
+void warning_write(struct out *out, const char *code, const char *detail)
+{
+    out_object_begin(out, NULL);
+    out_constant(out, "code", code);
+    out_text(out, "detail", detail);
+    out_object_end(out);
 }
