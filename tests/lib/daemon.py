@@ -78,6 +78,8 @@ class Daemon:
             except OSError:
                 pass
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
                 raise AssertionError('moeplan did not come up:\n' + self.log()[-3000:])
             time.sleep(0.02)
 
