@@ -55,14 +55,6 @@ bool gpu_is(const struct gpu *gpu, const char *name)
            (gpu->alias != NULL && strcasecmp(gpu->alias, name) == 0);
 }
 
-const struct gpu *gpu_find(const char *name)
-{
-    for (size_t i = 0; i < gpu_count(); i++)
-        if (gpu_is(&gpus[i], name))
-            return &gpus[i];
-    return NULL;
-}
-
 double gpu_compute_flops(const struct gpu *gpu, double devices, double seconds, double mfu)
 {
     return gpu->peak_flops_per_s * devices * seconds * mfu;

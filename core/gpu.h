@@ -23,9 +23,6 @@ const struct gpu *gpu_at(size_t index);
 /* Whether that is its id, its name or its alias, in any case. */
 bool gpu_is(const struct gpu *gpu, const char *name);
 
-/* The one of that name; NULL when unknown. */
-const struct gpu *gpu_find(const char *name);
-
 /* FLOPs that `devices` of them do in `seconds` at model FLOPs utilisation mfu in (0, 1]. */
 double gpu_compute_flops(const struct gpu *gpu, double devices, double seconds, double mfu);
 

@@ -8,16 +8,6 @@
 extern const struct asset assets[];
 extern const uint64_t assets_count;
 
-size_t asset_count(void)
-{
-    return assets_count;
-}
-
-const struct asset *asset_at(size_t index)
-{
-    return &assets[index];
-}
-
 const struct asset *asset_find(const char *path)
 {
     for (size_t i = 0; i < assets_count; i++)

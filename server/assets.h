@@ -18,8 +18,6 @@ struct asset {
     uint64_t gzip_length;
 };
 
-size_t asset_count(void);
-const struct asset *asset_at(size_t index);
 const struct asset *asset_find(const char *path); /* NULL when there is none */
 
 /* The media type of a path, by its ending. */

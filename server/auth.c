@@ -157,16 +157,6 @@ void auth_close(struct auth *auth)
     free(auth);
 }
 
-size_t auth_count(struct auth *auth)
-{
-    size_t count;
-
-    pthread_rwlock_rdlock(&auth->lock);
-    count = auth->n_tokens;
-    pthread_rwlock_unlock(&auth->lock);
-    return count;
-}
-
 bool auth_file_is_open(const struct auth *auth)
 {
     return auth->is_open;

@@ -25,8 +25,7 @@ void auth_close(struct auth *auth);
 /* Reads the file again; on an error the old tokens stay. */
 enum err_code auth_reload(struct auth *auth, struct err *err);
 
-/* How many tokens; and whether others than the owner may read the file. */
-size_t auth_count(struct auth *auth);
+/* Whether others than the owner may read the file. */
 bool auth_file_is_open(const struct auth *auth);
 
 /* What an Authorization header (NULL: none) may do: ERR_OK, ERR_UNAUTHORIZED with *ret_challenge

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "server/field_value.h"
-#include "server/instant.h"
 #include "server/query.h"
 
 enum { NAME_BYTES_MAX = 64, DISTANCE_MAX = 2 };
@@ -279,9 +278,4 @@ enum err_code field_from_cell(const struct field *field, const char *cell, size_
     if (length == 0)
         return ERR_OK;
     return field_put_text(field, cell, length, false, (char *)target + field->offset, &site);
-}
-
-bool field_read_time(const char *text, int64_t *ret_us)
-{
-    return instant_read(text, strlen(text), ret_us);
 }

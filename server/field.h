@@ -114,7 +114,4 @@ struct field_limits field_limits(const struct field *field);
 /* The table's row of that name, or rows. */
 size_t field_find(const struct field *table, size_t rows, const char *name, size_t name_length);
 
-/* RFC 3339 text to microseconds; false when it is not. Offsets are converted to UTC. */
-bool field_read_time(const char *text, int64_t *ret_us);
-
 #endif

@@ -72,7 +72,6 @@ static void without_a_file_everything_is_allowed(void **state)
     assert_int_equal(auth_open(NULL, false, &tokens->auth, &tokens->err), ERR_OK);
     assert_int_equal(check(tokens, NULL, SCOPE_WRITE), ERR_OK);
     assert_int_equal(check(tokens, "Bearer nonsense", SCOPE_WRITE), ERR_OK);
-    assert_int_equal(auth_count(tokens->auth), 0);
 }
 
 static void a_token_allows_its_scope(void **state)
@@ -123,7 +122,6 @@ static void comments_blank_lines_and_line_ends_are_skipped(void **state)
     struct tokens *tokens = *state;
 
     open_with(tokens, "# a comment\n\n  \r\n  write\t a-token \r\nread last", false);
-    assert_int_equal(auth_count(tokens->auth), 2);
     assert_int_equal(check(tokens, "Bearer a-token", SCOPE_WRITE), ERR_OK);
     assert_int_equal(check(tokens, "Bearer last", SCOPE_WRITE), ERR_FORBIDDEN);
 }

@@ -127,7 +127,7 @@ static enum err_code from_cell(const char *name, const char *cell)
 static void assert_query(const char *query)
 {
     if (from_query(query) != ERR_OK)
-        fail_msg("%s is refused: %s", query, err.detail);
+        fail_msg("%s is refused: %s", query != NULL ? query : "none", err.detail);
     assert_int_equal(err.n_fields, 0);
 }
 
@@ -475,10 +475,6 @@ static void times_are_rfc_3339(void **state)
     assert_bad_query("time=2023-11-14", "time", "must be a time like 2026-01-31T23:59:59Z");
     assert_bad_json("{\"time\":1700000000}", "/at/time",
                     "must be a string holding a time, not a number");
-    int64_t us;
-    assert_true(field_read_time("1970-01-01T00:00:00.000001Z", &us));
-    assert_int_equal(us, 1);
-    assert_false(field_read_time("yesterday", &us));
 }
 
 static void references_are_names_or_ids(void **state)
