@@ -124,7 +124,8 @@ struct fit_result {
     size_t n_free, points;
     double objective, rmse_log, mae_log, aicc, bic; /* aicc NAN when points <= k + 1 */
     /* Standard deviation of one new run about the law, in ln loss: the residuals' quantile at
-     * `level` over the normal one's, with the degrees of freedom the fit took. */
+     * `level` (from 0.5 to where ten runs lie beyond, or 0.9) over the normal one's, with the
+     * degrees of freedom the fit took. */
     double noise_log;
     enum fit_stop stop;
     /* Searches carried to their end (the best of the starts, and jumps about the best point), and

@@ -37,18 +37,21 @@ static void measure(const struct fit_work *work, struct fit_result *result)
     result->aicc = n > k + 1.0 ? likelihood + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0) : NAN;
 }
 
-/* The share `level` of runs lies within so many residuals; a normal sample's would be within z. */
+/* A share of the runs lies within so many residuals; a normal sample's would be within z. That of
+ * the level asked for, as far as runs tell it: with ten runs beyond, or at 90 %, and half within.
+ */
 static double noise_of(const struct fit_work *work)
 {
     const struct fit_polish *polish = &work->polish;
     size_t n = work->problem.n, p = work->problem.p;
-    size_t rank = (size_t)(work->options->level * (double)n);
+    double most = fmax(0.9, 1.0 - 10.0 / (double)n);
+    double level = fmin(fmax(work->options->level, 0.5), most);
+    size_t rank = (size_t)(level * (double)n);
 
     for (size_t i = 0; i < n; i++)
         polish->trial[i] = fabs(polish->residual[i]);
     return gsl_stats_select(polish->trial, 1, n, rank < n ? rank : n - 1) /
-           fit_interval_normal(work->options->level) *
-           (n > p ? sqrt((double)n / (double)(n - p)) : 1.0);
+           fit_interval_normal(level) * (n > p ? sqrt((double)n / (double)(n - p)) : 1.0);
 }
 
 static void set_ranges(const struct fit_work *work, struct fit_result *result)

@@ -1,6 +1,5 @@
 #include "core/fit_diagnose.h"
 
-#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdarg.h>
@@ -9,6 +8,8 @@
 
 #include "core/fit_bootstrap.h"
 #include "core/fit_identify.h"
+#include "core/fit_replicates.h"
+#include "core/law_parts.h"
 
 /* Configurations per free coefficient below which intervals hold less often than they say: nominal
  * 90 % ones 74 to 91 % of 150 simulated studies with 2.7 of them, repeated or not. */
@@ -34,9 +35,6 @@ static const double unknown_effect = 1.0;
 
 /* Amplitudes beyond this, or below its reciprocal, have none to make up for. */
 static const double end_of_numbers = 1e200;
-
-/* Of an F test against the replicates. */
-static const double lack_of_fit_chance = 0.01;
 
 void fit_diagnose_add(struct fit_result *result, const char *code, const char *format, ...)
 {
@@ -96,7 +94,13 @@ static void bounds(const struct fit_error *error, const struct fit_problem *prob
         const struct law_coefficient *c = &problem->law->coefficients[problem->index[j]];
         const char *weak;
 
-        if (error->at_bound[j])
+        if (error->at_bound[j] && isinf(result->coefficient[problem->index[j]]))
+            fit_diagnose_add(result, "at_bound",
+                             "%s went to infinity: the runs show no saturation, and would have "
+                             "the reverse. Its value and interval say little; fix it, or add runs "
+                             "that determine it.",
+                             c->name);
+        else if (error->at_bound[j])
             fit_diagnose_add(result, "at_bound",
                              "%s went to its bound (%g): the runs would have it beyond. Its value "
                              "and interval say little; fix it, or add runs that determine it.",
@@ -173,6 +177,16 @@ static void unread(const struct obs *obs, size_t count, struct fit_result *resul
     }
 }
 
+/* Whether a coefficient is fitted that takes runs of different `variable` to tell. */
+static bool tells(const struct fit_result *result, enum law_variable variable)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < result->law->n_coefficients; i++)
+        found |= result->is_free[i] && (result->law->coefficients[i].needs & LAW_BIT(variable));
+    return found;
+}
+
 static void runs(const struct obs *obs, size_t count, struct fit_result *result)
 {
     const struct law *law = result->law;
@@ -186,7 +200,8 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
                          "are rough, and rather too small. %d times as many configurations as "
                          "coefficients is the least to rely on.",
                          configurations, result->n_free, BOOTSTRAP_GROUPS);
-    if (fabs(correlation) > collinear_correlation)
+    if (fabs(correlation) > collinear_correlation && tells(result, law->size_variable) &&
+        tells(result, LAW_TOKENS))
         fit_diagnose_add(result, "collinear_n_d",
                          "Parameters and tokens nearly move together (correlation %.3f): their "
                          "effects are hard to tell apart. Add runs at other tokens per parameter.",
@@ -213,10 +228,29 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
                          count, sum * sum / squares);
 }
 
+/* How many runs, of `count`, the loss makes of those beyond `limit`: all by squared loss. */
+static double counted(const struct robust *robust, const struct obs *obs, const double *residuals,
+                      size_t count, double limit)
+{
+    double flagged = 0.0, weights = 0.0, effective = 0.0, largest = 0.0;
+
+    for (size_t i = 0; i < count; i++)
+        if (fabs(residuals[i]) > limit)
+            largest = fmax(largest, obs[i].weight);
+    for (size_t i = 0; i < count; i++) {
+        if (!(fabs(residuals[i]) > limit))
+            continue;
+        flagged += 1.0;
+        weights += obs[i].weight / largest;
+        effective += obs[i].weight / largest * robust_weight(robust, residuals[i]);
+    }
+    return flagged * effective / weights;
+}
+
 /* Runs far off the fit. A normal sample has one in 2 000 beyond 3.5 robust standard deviations, so
  * a warning takes one beyond five, or two in a hundred. scratch: count values. */
-static void outliers(const double *residuals, size_t count, double *scratch,
-                     struct fit_result *result)
+static void outliers(const struct robust *robust, const struct obs *obs, const double *residuals,
+                     size_t count, double *scratch, struct fit_result *result)
 {
     double sd, worst = 0.0;
     size_t flagged = 0;
@@ -232,8 +266,10 @@ static void outliers(const double *residuals, size_t count, double *scratch,
         return;
     fit_diagnose_add(result, "outliers",
                      "%zu of %zu runs lie more than %.1f robust deviations off the fit, the worst "
-                     "by %.2g %%. They count little; see residuals, and exclude what failed.",
-                     flagged, count, FIT_OUTLIER_SDS, 100.0 * worst);
+                     "by %.2g %%. The loss counts them like %.2g; see residuals, and exclude what "
+                     "failed.",
+                     flagged, count, FIT_OUTLIER_SDS, 100.0 * worst,
+                     counted(robust, obs, residuals, count, FIT_OUTLIER_SDS * sd));
 }
 
 static void extremes(const struct obs *obs, size_t count, double *scratch,
@@ -262,45 +298,6 @@ static void extremes(const struct obs *obs, size_t count, double *scratch,
     }
 }
 
-/* Runs of one configuration differ by noise alone: what the fit leaves beyond that is its own
- * fault, and what it leaves less than that is chance or error. */
-static void replicates(const struct obs *obs, const double *residuals, size_t count,
-                       struct fit_result *result)
-{
-    double within = 0.0, all = 0.0, freedom_within = 0.0, freedom_between, ratio;
-    size_t groups = 0;
-
-    for (size_t from = 0, to; from < count; from = to, groups++) {
-        double mean = 0.0;
-
-        for (to = from; to < count && fit_identify_same(&obs[from], &obs[to]); to++)
-            mean += residuals[to];
-        mean /= (double)(to - from);
-        for (size_t i = from; i < to; i++)
-            within += (residuals[i] - mean) * (residuals[i] - mean);
-        freedom_within += (double)(to - from - 1);
-    }
-    for (size_t i = 0; i < count; i++)
-        all += residuals[i] * residuals[i];
-    freedom_between = (double)groups - (double)result->n_free;
-    if (freedom_within < 2.0 || freedom_between < 1.0 || !(within > 0.0))
-        return;
-    ratio = (all - within) / freedom_between / (within / freedom_within);
-    if (gsl_cdf_fdist_Q(ratio, freedom_between, freedom_within) < lack_of_fit_chance)
-        fit_diagnose_add(result, "lack_of_fit",
-                         "The law misses by more than repeated runs differ (%.2g %% against "
-                         "%.2g %%): it does not describe these runs fully. Try another law, or "
-                         "fit fewer kinds of runs at once.",
-                         100.0 * sqrt((all - within) / freedom_between),
-                         100.0 * sqrt(within / freedom_within));
-    if (gsl_cdf_fdist_P(ratio, freedom_between, freedom_within) < lack_of_fit_chance)
-        fit_diagnose_add(result, "replicate_noise",
-                         "Repeated runs differ by more (%.2g %%) than the fit misses (%.2g %%): "
-                         "the intervals are too narrow. Check that the repeats are the same run.",
-                         100.0 * sqrt(within / freedom_within),
-                         100.0 * sqrt(fmax(all - within, 0.0) / freedom_between));
-}
-
 void fit_diagnose(const struct fit_error *error, const struct fit_problem *problem,
                   const double *residuals, const struct obs *obs, size_t count, double *scratch,
                   struct fit_result *result)
@@ -311,6 +308,6 @@ void fit_diagnose(const struct fit_error *error, const struct fit_problem *probl
     runs(obs, count, result);
     unread(obs, count, result);
     extremes(obs, count, scratch, result);
-    outliers(residuals, count, scratch, result);
-    replicates(obs, residuals, count, result);
+    outliers(&problem->robust, obs, residuals, count, scratch, result);
+    fit_replicates(obs, residuals, count, result);
 }

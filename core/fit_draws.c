@@ -9,15 +9,17 @@
 #include "core/fit_interval.h"
 #include "core/fit_work.h"
 
-/* Whether an interval of draws enough for its ends does not hold the coefficient itself. */
-static bool leaves_out(const struct fit_result *result, size_t i, size_t n, double level)
+/* Whether the interval of 90 %, of draws enough for its ends, does not hold the coefficient itself.
+ * One of a low level may well not, where draws lie a little to one side. values: sorted by this. */
+static bool leaves_out(double *values, size_t n, double coefficient)
 {
-    static const double beyond_each_end = 5.0;
-    const double *interval = result->interval[i];
+    static const double level = 0.9, beyond_each_end = 5.0;
+    double interval[2];
 
-    return 0.5 * (double)n * (1.0 - level) >= beyond_each_end &&
-           (result->coefficient[i] < fmin(interval[0], interval[1]) ||
-            result->coefficient[i] > fmax(interval[0], interval[1]));
+    fit_interval_of(values, n, level, interval);
+    return 0.5 * (double)n * (1.0 - level) > beyond_each_end - 0.5 &&
+           (coefficient < fmin(interval[0], interval[1]) ||
+            coefficient > fmax(interval[0], interval[1]));
 }
 
 /* Gives a result its draws (kept, not copied) and the intervals they make. */
@@ -36,12 +38,12 @@ static enum err_code set_draws(struct fit_result *result, const double *draws, s
         for (size_t k = 0; k < n; k++)
             values[k] = draws[k * width + i];
         fit_interval_of(values, n, level, result->interval[i]);
-        if (leaves_out(result, i, n, level))
+        if (leaves_out(values, n, result->coefficient[i]))
             fit_diagnose_add(
                 result, "not_determined",
-                "%s is %g, outside its own interval: the fits of the draws lie "
-                "elsewhere along a valley that the runs hardly tell apart. Fix it, give "
-                "it a prior, or add runs that determine it.",
+                "%s is %g, outside the interval of 90 %%: the fits of the draws lie elsewhere "
+                "along a valley that the runs hardly tell apart. Fix it, give it a prior, or "
+                "add runs that determine it.",
                 result->law->coefficients[i].name, result->coefficient[i]);
     }
     result->draws = draws;

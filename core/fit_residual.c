@@ -20,7 +20,7 @@ static double median_size(const struct fit_residual *residuals, size_t count)
         memcpy(&value, &middle, sizeof value);
         for (size_t i = 0; i < count; i++)
             below += fabs(residuals[i].residual) <= value ? 1 : 0;
-        if (2 * below >= count)
+        if (2 * below > count)
             high = middle;
         else
             low = middle + 1;

@@ -22,8 +22,9 @@ static const struct warning warnings[] = {
      "A variable or the loss spans what no measurement does: a slip of units",
      "Correct or exclude the runs at the ends"},
     {"outliers", "fits",
-     "Runs lie more than 3.5 robust standard deviations off the fit; they count little and are "
-     "never dropped",
+     "Runs lie more than 3.5 robust standard deviations off the fit; they are never dropped, but "
+     "by "
+     "Huber's loss they count less the further off they are",
      "See outlier and effective_weight in /residuals; exclude what failed"},
     {"lack_of_fit", "fits",
      "The law misses by more than repeated runs differ: it does not describe these runs fully",
@@ -63,7 +64,9 @@ static const struct warning warnings[] = {
      "Divide the sd by the noise of ln loss, give runs the weight 1/noise^2, or drop the priors"},
     /* Of fits: the search */
     {"starts_disagree", "fits",
-     "Only one search reached the best objective: there may be a better one",
+     "Only one search, or one in more than fifty, reached the best objective: there may be a "
+     "better "
+     "one",
      "Raise starts, and see whether the answer stays"},
     {"not_converged", "fits", "The fit was still improving when it stopped",
      "Treat it as unfinished; look at extreme values and outliers first"},

@@ -240,6 +240,98 @@ def outliers_are_told_and_flagged_and_count_little():
 
 
 @tap.test
+def copies_of_a_run_are_no_repeats_of_it():
+    """Means of three copies are rounded: that is no noise to hold a law's misses against."""
+    for copies in (3, 6, 7):
+        for loss in ('huber', 'squared'):
+            made = fit(study(dense(30, seed=copies) * copies), loss=loss)
+            assert not codes(made) & {'lack_of_fit', 'replicate_noise'}, (copies, made['warnings'])
+    chance = random.Random(4)
+    rows = dense(30, seed=3)
+    repeats = [{**row, 'loss': row['loss'] * math.exp(chance.gauss(0, 0.005))} for row in rows[:5]]
+    made = fit(study(rows * 20 + repeats), loss='squared')
+    assert not codes(made) & {'lack_of_fit', 'replicate_noise'}, made['warnings']
+
+
+@tap.test
+def repeats_are_weighed_as_the_fit_weighs_them():
+    """A true law; noise of 5 % and of 0.1 % by turns, weights of 1/noise^2, repeats of one kind."""
+    for repeated in (True, False):
+        for seed in range(4):
+            chance = random.Random(seed)
+            rows = []
+            for i, row in enumerate(dense(60, noise=0, seed=seed)):
+                noisy = i % 3 == 0
+                noise = 0.05 if noisy else 0.001
+                rows += [{**row, 'weight': (0.001 / noise) ** 2,
+                          'loss': row['loss'] * math.exp(chance.gauss(0, noise))}
+                         for _ in range(4 if noisy == repeated else 1)]
+            made = fit(study(rows), loss='squared')
+            assert not codes(made) & {'lack_of_fit', 'replicate_noise'}, (seed, made['warnings'])
+
+
+@tap.test
+def parameters_and_tokens_are_told_apart_only_where_both_are_fitted():
+    chance = random.Random(3)
+    rows = []
+    for n, _, _ in design(40):
+        d = 20 * n * math.exp(chance.gauss(0, 0.05))
+        rows.append({'n_active': n, 'tokens': d, 'experts': chance.choice([1, 4, 16, 64]),
+                     'loss': chinchilla(n, d)})
+    name = study(rows)
+    for law, fixed in (('chinchilla', {'B': B['B'], 'beta': B['beta']}), ('routed', {})):
+        assert 'collinear_n_d' not in codes(fit(name, law, fixed=fixed)), law
+    assert 'collinear_n_d' in codes(fit(name))
+
+
+@tap.test
+def the_level_of_intervals_is_no_measure_of_the_noise():
+    """Nor do narrow intervals, which leave out half of everything, make coefficients valleys."""
+    name = study(dense(40))
+    reach = []
+    for level in (0.01, 0.5, 0.9, 0.99, 0.9999):
+        made = fit(name, level=level, bootstrap=400)
+        assert 'not_determined' not in codes(made), (level, made['warnings'])
+        got = daemon.get(f'/v1/predict?fit={made["id"]}&n_active=1e9&tokens=1e10&level=0.9').json
+        reach.append(math.log(got['prediction_interval'][1] / got['prediction_interval'][0]))
+    assert max(reach) / min(reach) < 1.5, reach
+
+
+@tap.test
+def an_infinite_e_max_is_told_in_words():
+    for seed in range(8):
+        made = fit(study(sparse(60, law={**J, 'E_max': 1e15}, seed=seed)), 'joint')
+        if made['coefficients']['E_max'] is None:
+            detail = next(w['detail'] for w in made['warnings'] if w['detail'].startswith('E_max'))
+            assert 'infinity' in detail, detail
+            return
+    raise AssertionError('E_max never was infinite')
+
+
+@tap.test
+def as_many_outliers_are_told_as_are_flagged_and_what_they_count_is_what_the_loss_makes_of_them():
+    told = 0
+    for seed in range(12):
+        rows = dense(14, seed=seed)
+        for i in range(1 + seed % 3):
+            rows[4 * i]['loss'] *= 1.02 + 0.01 * seed
+        name = study([{**row, 'weight': 1 + i % 3} for i, row in enumerate(rows)])
+        for loss in ('huber', 'squared'):
+            made = fit(name, loss=loss)
+            shown = daemon.get(f'/v1/fits/{made["id"]}/residuals').json['items']
+            far = [(row['effective_weight'], 1 + i % 3) for i, row in enumerate(shown)
+                   if row['outlier']]
+            for warning in (w for w in made['warnings'] if w['code'] == 'outliers'):
+                told += 1
+                assert warning['detail'].startswith(f'{len(far)} of 14 runs'), (warning, far)
+                counted = float(re.search(r'like ([0-9.e-]+);', warning['detail'])[1])
+                share = sum(w for w, _ in far) / sum(w for _, w in far)
+                assert math.isclose(counted, len(far) * share, rel_tol=0.06), (warning, far)
+                assert loss == 'huber' or counted == len(far), warning
+    assert told > 8, told
+
+
+@tap.test
 def a_slip_of_units():
     rows = dense(40)
     rows[3]['tokens'] *= 1e12
