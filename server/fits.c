@@ -85,12 +85,9 @@ static void write_document(struct out *out, const struct fit_record *record)
 static void write_interruption(struct out *out)
 {
     out_array_begin(out, "warnings");
-    out_object_begin(out, NULL);
-    out_text(out, "code", "interrupted");
-    out_text(out, "detail",
-             "the service ended while the fit ran, and nothing of it was kept: post it again, with "
-             "the same options for the same answer");
-    out_object_end(out);
+    warning_write(out, "interrupted",
+                  "the service ended while the fit ran, and nothing of it was kept: post it again, "
+                  "with the same options for the same answer");
     out_array_end(out);
 }
 
