@@ -9,9 +9,10 @@
 #include "server/json_string.h"
 #include "server/number.h"
 #include "server/openapi.h"
+#include "server/predict_query.h"
 #include "server/tables.h"
 
-enum { NAME_BYTES = 64, REFERENCE_BYTES = 100, PREDICT_POINT_FIELDS = 5 };
+enum { NAME_BYTES = 64, REFERENCE_BYTES = 100 };
 
 /* How each kind is written: its JSON type, and what a query string may hold besides numbers. */
 static const struct {

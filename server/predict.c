@@ -2,137 +2,13 @@
 #include "core/predict.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "server/answer.h"
-#include "server/fit_document.h"
 #include "server/handlers.h"
 #include "server/model.h"
-#include "server/tables.h"
+#include "server/predict_query.h"
 #include "server/warning.h"
-
-enum {
-    ITEMS_MAX = 10000,
-    WORK_MAX = 20000000, /* items times draws: some seconds */
-};
-
-/* One configuration; NAN where the request is silent. */
-struct point {
-    double n_active, tokens, experts, granularity, n_total;
-};
-
-enum { POINT_FIELDS = 5 };
-
-struct predict_query {
-    struct point point; /* first, so that its rows decode an item by themselves */
-    struct model_query model;
-    double level;
-    const char *fields;
-};
-
-#define AT(member) offsetof(struct predict_query, member)
-
-const struct field predict_fields[] = {
-    {.name = "n_active",
-     .kind = FIELD_COUNT,
-     .offset = AT(point.n_active),
-     .min_exclusive = true,
-     .unit = "parameters",
-     .help = "Parameters active for one token; required unless the law reads n_total alone and "
-             "that is given."},
-    {.name = "tokens",
-     .kind = FIELD_COUNT,
-     .offset = AT(point.tokens),
-     .min_exclusive = true,
-     .unit = "tokens",
-     .help = "Training tokens; required by the laws that read them."},
-    {.name = "experts",
-     .kind = FIELD_NUMBER,
-     .offset = AT(point.experts),
-     .min = 1,
-     .fallback = "1, or the only E the fit holds for",
-     .help = "Expansion rate E."},
-    {.name = "granularity",
-     .kind = FIELD_NUMBER,
-     .offset = AT(point.granularity),
-     .min_exclusive = true,
-     .fallback = "1",
-     .help = "Granularity G."},
-    {.name = "n_total",
-     .kind = FIELD_COUNT,
-     .offset = AT(point.n_total),
-     .min_exclusive = true,
-     .unit = "parameters",
-     .help = "All parameters, for the laws that read them or whose range of them is known; from "
-             "n_active and the shape if left out."},
-    MODEL_FIELDS(struct predict_query, model),
-    LEVEL_FIELD(struct predict_query, level),
-    SELECT_FIELD(struct predict_query, fields),
-};
-TABLE_IS(predict_fields, PREDICT_FIELDS);
-
-struct predict_body {
-    struct model_query model;
-    double level;
-    struct point *items;
-    size_t n_items;
-};
-
-static enum err_code decode_items(const struct json *value, const char *pointer, void *target,
-                                  struct arena *arena, struct err *err);
-
-#undef AT
-#define AT(member) offsetof(struct predict_body, member)
-
-const struct field predict_body_fields[] = {
-    MODEL_FIELDS(struct predict_body, model),
-    LEVEL_FIELD(struct predict_body, level),
-    {.name = "items",
-     .kind = FIELD_CUSTOM,
-     .offset = AT(items),
-     .required = true,
-     .schema = "PredictItems",
-     .custom = decode_items,
-     .help = "The configurations: at most 10000, and 20000000 over the fit's draws."},
-};
-TABLE_IS(predict_body_fields, PREDICT_BODY_FIELDS);
-
-static const struct point point_absent = {NAN, NAN, NAN, NAN, NAN};
-
-static enum err_code decode_items(const struct json *value, const char *pointer, void *target,
-                                  struct arena *arena, struct err *err)
-{
-    struct predict_body *body = (struct predict_body *)((char *)target - AT(items));
-    struct field_presence presence;
-    size_t count = 0;
-    enum err_code code = ERR_OK;
-
-    if (json_kind(value) != JSON_ARRAY)
-        return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "must be an array, not %s",
-                       json_kind_name(json_kind(value)));
-    for (const struct json *at = json_first(value); at != NULL; at = json_next(at))
-        count++;
-    if (count > ITEMS_MAX)
-        return err_add(err, ERR_INVALID, ERR_AT_POINTER, pointer, 0, "at most %d items", ITEMS_MAX);
-    body->items = arena_calloc(arena, count + 1, sizeof *body->items);
-    if (body->items == NULL)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
-    for (const struct json *at = json_first(value); at != NULL; at = json_next(at)) {
-        const char *base = json_pointer_index(arena, pointer, body->n_items);
-        struct point *point = &body->items[body->n_items++];
-        enum err_code item;
-
-        if (base == NULL)
-            return err_set(err, ERR_NO_MEMORY, "out of memory");
-        *point = point_absent;
-        item = field_from_json(predict_fields, POINT_FIELDS, at, base, NULL, NULL, point, &presence,
-                               arena, err);
-        code = item == ERR_OK ? code : item;
-    }
-    return code;
-}
 
 /* Where faults of a point are: a parameter of the query, or under /items/i of the body. */
 struct site {
@@ -162,7 +38,7 @@ static bool needs_total(const struct model_choice *choice)
 
 /* The point as the law reads it: defaults filled in, n_total by the shape where it is needed. */
 static enum err_code complete(const struct site *site, const struct model_choice *choice,
-                              const struct point *point, struct obs *ret_run)
+                              const struct predict_point *point, struct obs *ret_run)
 {
     const struct plan_model *model = &choice->model;
     bool reads_total = law_reads(choice->law, LAW_N_TOTAL);
@@ -217,7 +93,7 @@ static void write_prediction(struct out *out, const struct prediction *predictio
 
 /* Warnings for values the law does not read: they changed nothing, and the client should know. */
 static void write_unread(struct call *call, struct out *out, const struct model_choice *choice,
-                         const struct point *points, size_t count)
+                         const struct predict_point *points, size_t count)
 {
     const struct law *law = choice->law;
 
@@ -243,7 +119,7 @@ static void write_unread(struct call *call, struct out *out, const struct model_
 }
 
 static void write_tail(struct call *call, struct out *out, const struct model_choice *choice,
-                       const struct point *points, size_t count)
+                       const struct predict_point *points, size_t count)
 {
     bool shaped = false;
 
@@ -287,7 +163,7 @@ enum err_code predict_get(struct call *call)
                                           "parameter_convention",
                                           "warnings",
                                           NULL};
-    struct predict_query query = {.point = point_absent, .level = LEVEL_DEFAULT};
+    struct predict_query query = {.point = predict_point_absent(), .level = LEVEL_DEFAULT};
     struct field_presence presence;
     struct model_choice choice;
     struct prediction prediction;
@@ -382,9 +258,10 @@ enum err_code predict_post(struct call *call)
     if (read_items(call, &body, &choice) != ERR_OK)
         return call->err.code;
     draws = choice.model.n_draws;
-    if (body.n_items * draws > WORK_MAX)
+    if (body.n_items * draws > PREDICT_WORK_MAX)
         return err_add(&call->err, ERR_INVALID, ERR_AT_POINTER, "/items", 0,
-                       "at most %zu items of a fit with %zu draws", WORK_MAX / draws, draws);
+                       "at most %zu items of a fit with %zu draws", PREDICT_WORK_MAX / draws,
+                       draws);
     out_init(&out, &call->arena);
     out_object_begin(&out, NULL);
     model_write_head(&out, &choice);
