@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/store.h"
 #include "server/fit_document.h"
 #include "server/fit_request.h"
 #include "server/fitting.h"
@@ -19,17 +18,40 @@ enum err_code fitted_read_options(struct call *call, struct fitted *fitted)
     return fit_request_reread(call, text, length, fitted->law, &fitted->options);
 }
 
+/* A walk over the study's runs, of which the record names some; both ascend. */
+struct walk {
+    const struct fit_record *record;
+    size_t next; /* of the record's */
+    fitted_row *row;
+    void *ctx;
+};
+
+static bool visit(void *ctx, const struct experiment *run)
+{
+    struct walk *walk = ctx;
+    const struct fit_record *record = walk->record;
+
+    while (walk->next < record->n_runs && record->runs[walk->next] < run->id)
+        walk->next++;
+    if (walk->next == record->n_runs)
+        return false;
+    return record->runs[walk->next] != run->id || walk->row(walk->ctx, run);
+}
+
+enum err_code fitted_each(struct call *call, const struct fit_record *record, fitted_row *row,
+                          void *ctx)
+{
+    struct walk walk = {.record = record, .row = row, .ctx = ctx};
+
+    return experiment_each(call->store, record->study, NULL, 0, INT64_MAX, 0, visit, &walk,
+                           &call->err);
+}
+
 static bool take_run(void *ctx, const struct experiment *run)
 {
     struct fitted *fitted = ctx;
-    const struct fit_record *record = fitted->record;
 
-    while (fitted->next < record->n_runs && record->runs[fitted->next] < run->id)
-        fitted->next++;
-    if (fitted->next == record->n_runs)
-        return false;
-    if (record->runs[fitted->next] == run->id)
-        fitted->obs[fitted->count++] = run->obs;
+    fitted->obs[fitted->count++] = run->obs;
     return true;
 }
 
@@ -45,8 +67,7 @@ enum err_code fitted_read_runs(struct call *call, struct fitted *fitted)
     fitted->obs = arena_alloc(&call->arena, (record->n_runs + 1) * sizeof *fitted->obs);
     if (fitted->obs == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory for the runs of the fit");
-    code = experiment_each(call->store, record->study, NULL, 0, INT64_MAX, 0, take_run, fitted,
-                           &call->err);
+    code = fitted_each(call, record, take_run, fitted);
     if (code != ERR_OK)
         return code;
     qsort(fitted->obs, fitted->count, sizeof *fitted->obs, obs_compare);

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "core/shape.h"
-#include "db/store.h"
+#include "server/fitted.h"
 
 enum column { ID, EXPERTS, GRANULARITY, N_ACTIVE, N_TOTAL, TOKENS, LOSS, FLOPS, COLUMNS };
 
@@ -19,22 +19,16 @@ static const char *const names[COLUMNS] = {
 };
 
 struct observed {
-    const struct fit_record *record;
-    size_t next, seen, step, count; /* next: of record->runs */
-    double *value;                  /* COLUMNS of OBSERVED_RUNS_MAX */
+    size_t seen, step, count; /* every step-th of those seen is kept */
+    double *value;            /* COLUMNS of OBSERVED_RUNS_MAX */
 };
 
 static bool take_run(void *ctx, const struct experiment *run)
 {
     struct observed *observed = ctx;
-    const struct fit_record *record = observed->record;
     double flops = run->obs.train_flops;
 
-    while (observed->next < record->n_runs && record->runs[observed->next] < run->id)
-        observed->next++;
-    if (observed->next == record->n_runs)
-        return false;
-    if (record->runs[observed->next] != run->id || observed->seen++ % observed->step != 0)
+    if (observed->seen++ % observed->step != 0)
         return true;
     if (!(flops > 0))
         flops = SHAPE_TRAIN_FLOPS_PER_PARAM * run->obs.n_active * run->obs.tokens;
@@ -55,7 +49,7 @@ static bool take_run(void *ctx, const struct experiment *run)
 
 enum err_code observed_write(struct call *call, const struct model_choice *choice, struct out *out)
 {
-    struct observed observed = {.record = choice->record};
+    struct observed observed = {.count = 0};
     enum err_code code;
 
     if (choice->record == NULL) {
@@ -66,8 +60,7 @@ enum err_code observed_write(struct call *call, const struct model_choice *choic
     observed.value = arena_alloc(&call->arena, COLUMNS * OBSERVED_RUNS_MAX * sizeof(double));
     if (observed.value == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    code = experiment_each(call->store, choice->record->study, NULL, 0, INT64_MAX, 0, take_run,
-                           &observed, &call->err);
+    code = fitted_each(call, choice->record, take_run, &observed);
     if (code != ERR_OK)
         return code;
     out_object_begin(out, "runs");

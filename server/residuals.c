@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "core/fit_residual.h"
-#include "db/store.h"
 #include "server/answer.h"
 #include "server/csv.h"
 #include "server/fits.h"
+#include "server/fitted.h"
 #include "server/handlers.h"
 #include "server/page.h"
 #include "server/snapshot.h"
@@ -34,11 +34,10 @@ const struct field residuals_fields[] = {
 };
 TABLE_IS(residuals_fields, RESIDUALS_FIELDS);
 
-/* The runs of a fit as they are stored now; runs deleted since are gone. */
-struct fitted {
+/* The runs of a fit that are stored still, and as they are now. */
+struct listed {
     const struct fit_record *record;
     struct arena *arena;
-    size_t next;  /* of record->runs */
     size_t count; /* read */
     int64_t after;
     size_t names_wanted; /* how many names behind `after` are kept */
@@ -50,53 +49,45 @@ struct fitted {
 
 static bool take_run(void *ctx, const struct experiment *run)
 {
-    struct fitted *fitted = ctx;
-    const struct fit_record *record = fitted->record;
+    struct listed *listed = ctx;
 
-    while (fitted->next < record->n_runs && record->runs[fitted->next] < run->id)
-        fitted->next++;
-    if (fitted->next == record->n_runs)
-        return false;
-    if (record->runs[fitted->next] != run->id)
-        return true;
-    fitted->obs[fitted->count] = run->obs;
-    fitted->ids[fitted->count] = run->id;
-    fitted->names[fitted->count] = NULL;
-    if (run->id > fitted->after && fitted->names_wanted > 0) {
-        fitted->names_wanted--;
-        fitted->names[fitted->count] = arena_copy(fitted->arena, run->name, strlen(run->name));
-        fitted->failed |= fitted->names[fitted->count] == NULL;
+    listed->obs[listed->count] = run->obs;
+    listed->ids[listed->count] = run->id;
+    listed->names[listed->count] = NULL;
+    if (run->id > listed->after && listed->names_wanted > 0) {
+        listed->names_wanted--;
+        listed->names[listed->count] = arena_copy(listed->arena, run->name, strlen(run->name));
+        listed->failed |= listed->names[listed->count] == NULL;
     }
-    fitted->count++;
-    return !fitted->failed;
+    listed->count++;
+    return !listed->failed;
 }
 
 /* Reads every run, because an outlier is one among all of them. */
-static enum err_code read_fitted(struct call *call, struct fitted *fitted)
+static enum err_code read_listed(struct call *call, struct listed *listed)
 {
-    size_t room = fitted->record->n_runs + 1;
+    size_t room = listed->record->n_runs + 1;
     enum err_code code;
 
-    fitted->arena = &call->arena;
-    fitted->ids = arena_alloc(&call->arena, room * sizeof *fitted->ids);
-    fitted->obs = arena_alloc(&call->arena, room * sizeof *fitted->obs);
-    fitted->names = arena_alloc(&call->arena, room * sizeof *fitted->names);
-    if (fitted->ids == NULL || fitted->obs == NULL || fitted->names == NULL)
+    listed->arena = &call->arena;
+    listed->ids = arena_alloc(&call->arena, room * sizeof *listed->ids);
+    listed->obs = arena_alloc(&call->arena, room * sizeof *listed->obs);
+    listed->names = arena_alloc(&call->arena, room * sizeof *listed->names);
+    if (listed->ids == NULL || listed->obs == NULL || listed->names == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    code = experiment_each(call->store, fitted->record->study, NULL, 0, INT64_MAX, 0, take_run,
-                           fitted, &call->err);
-    if (code == ERR_OK && fitted->failed)
+    code = fitted_each(call, listed->record, take_run, listed);
+    if (code == ERR_OK && listed->failed)
         code = err_set(&call->err, ERR_NO_MEMORY, "out of memory");
     return code;
 }
 
-static void write_row(struct out *out, const struct fitted *fitted, size_t i,
+static void write_row(struct out *out, const struct listed *listed, size_t i,
                       const struct fit_residual *residual)
 {
     out_object_begin(out, NULL);
-    out_integer(out, "id", fitted->ids[i]);
-    out_text(out, "name", fitted->names[i]);
-    out_number(out, "loss", fitted->obs[i].loss);
+    out_integer(out, "id", listed->ids[i]);
+    out_text(out, "name", listed->names[i]);
+    out_number(out, "loss", listed->obs[i].loss);
     out_number(out, "predicted", residual->predicted);
     out_number(out, "residual", residual->residual);
     out_number(out, "effective_weight", residual->effective_weight);
@@ -116,11 +107,11 @@ static void write_header(struct out *out)
     csv_write_end(out);
 }
 
-static void write_cells(struct out *out, const struct fitted *fitted, size_t i,
+static void write_cells(struct out *out, const struct listed *listed, size_t i,
                         const struct fit_residual *residual)
 {
-    const double numbers[] = {(double)fitted->ids[i], NAN,
-                              fitted->obs[i].loss,    residual->predicted,
+    const double numbers[] = {(double)listed->ids[i], NAN,
+                              listed->obs[i].loss,    residual->predicted,
                               residual->residual,     residual->effective_weight};
     bool first = true;
 
@@ -128,7 +119,7 @@ static void write_cells(struct out *out, const struct fitted *fitted, size_t i,
         if (!out_wants(out, residual_members[k]))
             continue;
         if (strcmp(residual_members[k], "name") == 0)
-            csv_write_text(out, first, fitted->names[i]);
+            csv_write_text(out, first, listed->names[i]);
         else if (strcmp(residual_members[k], "outlier") == 0)
             csv_write_text(out, first, residual->outlier ? "true" : "false");
         else
@@ -139,7 +130,7 @@ static void write_cells(struct out *out, const struct fitted *fitted, size_t i,
 }
 
 static enum err_code reply_csv(struct call *call, const struct residuals_query *query,
-                               const struct fitted *fitted, const struct fit_residual *residuals)
+                               const struct listed *listed, const struct fit_residual *residuals)
 {
     size_t left = query->page.limit > 0 ? (size_t)query->page.limit : SIZE_MAX;
     struct out out;
@@ -148,28 +139,28 @@ static enum err_code reply_csv(struct call *call, const struct residuals_query *
     if (code != ERR_OK)
         return code;
     write_header(&out);
-    for (size_t i = 0; i < fitted->count && code == ERR_OK; i++) {
-        if (fitted->ids[i] <= fitted->after)
+    for (size_t i = 0; i < listed->count && code == ERR_OK; i++) {
+        if (listed->ids[i] <= listed->after)
             continue;
         if (left-- == 0) {
-            code = page_link(call, PAGE_RESIDUALS, fitted->ids[i - 1]);
+            code = page_link(call, PAGE_RESIDUALS, listed->ids[i - 1]);
             break;
         }
-        write_cells(&out, fitted, i, &residuals[i]);
+        write_cells(&out, listed, i, &residuals[i]);
     }
     return code == ERR_OK ? answer_text(call, 200, &out, answer_media_type(ANSWER_CSV)) : code;
 }
 
-static enum err_code reply_page(struct page *page, const struct fitted *fitted,
+static enum err_code reply_page(struct page *page, const struct listed *listed,
                                 const struct fit_residual *residuals)
 {
-    for (size_t i = 0; i < fitted->count; i++) {
-        if (fitted->ids[i] <= fitted->after)
+    for (size_t i = 0; i < listed->count; i++) {
+        if (listed->ids[i] <= listed->after)
             continue;
         if (!page_wants(page))
             break;
-        write_row(&page->item, fitted, i, &residuals[i]);
-        page_item_id(page, fitted->ids[i]);
+        write_row(&page->item, listed, i, &residuals[i]);
+        page_item_id(page, listed->ids[i]);
     }
     return page_end(page);
 }
@@ -180,7 +171,7 @@ enum err_code residuals_list(struct call *call)
     enum answer_format format = ANSWER_JSON;
     struct fit_residual *residuals;
     struct field_presence presence;
-    struct fitted fitted = {0};
+    struct listed listed = {0};
     struct page page;
     enum err_code code;
 
@@ -189,19 +180,19 @@ enum err_code residuals_list(struct call *call)
     if (code == ERR_OK)
         code = answer_format(call, query.format, 1 << ANSWER_JSON | 1 << ANSWER_CSV, &format);
     if (code == ERR_OK)
-        code = fit_find_finished(call, &fitted.record);
+        code = fit_find_finished(call, &listed.record);
     if (code != ERR_OK)
         return code;
-    fitted.after = page_after_id(&page);
-    fitted.names_wanted = format == ANSWER_CSV && query.page.limit == 0 ? SIZE_MAX : page.limit + 1;
-    code = read_fitted(call, &fitted);
+    listed.after = page_after_id(&page);
+    listed.names_wanted = format == ANSWER_CSV && query.page.limit == 0 ? SIZE_MAX : page.limit + 1;
+    code = read_listed(call, &listed);
     if (code != ERR_OK)
         return code;
-    residuals = arena_alloc(&call->arena, (fitted.count + 1) * sizeof *residuals);
+    residuals = arena_alloc(&call->arena, (listed.count + 1) * sizeof *residuals);
     if (residuals == NULL)
         return err_set(&call->err, ERR_NO_MEMORY, "out of memory");
-    fit_residuals(snapshot_fit_law(call->snapshot, fitted.record->id), fitted.record->coefficient,
-                  &fitted.record->robust, fitted.obs, fitted.count, residuals);
-    return format == ANSWER_CSV ? reply_csv(call, &query, &fitted, residuals)
-                                : reply_page(&page, &fitted, residuals);
+    fit_residuals(snapshot_fit_law(call->snapshot, listed.record->id), listed.record->coefficient,
+                  &listed.record->robust, listed.obs, listed.count, residuals);
+    return format == ANSWER_CSV ? reply_csv(call, &query, &listed, residuals)
+                                : reply_page(&page, &listed, residuals);
 }
