@@ -214,7 +214,7 @@ static void pose(struct slow_problem *problem, const struct family *family, cons
 {
     slow_problem_init(problem, family->law, 1e-3, obs, count);
     if (family->holds_saturations)
-        slow_problem_hold_saturations(problem, 2.0732, 290.4521);
+        slow_problem_hold_saturations(problem, FAMILY_E_START, FAMILY_E_MAX);
 }
 
 /* How many fits of a task, and what the k-th is. Fifteen in a row meet every order in every unit.

@@ -25,6 +25,10 @@ static const struct family families[] = {
 };
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
+/* J's. */
+#define FAMILY_E_START 2.0732
+#define FAMILY_E_MAX 290.4521
+
 /* Fits of a family at the defaults. */
 static inline struct fit_options family_options(const struct family *family)
 {
@@ -36,7 +40,7 @@ static inline struct fit_options family_options(const struct family *family)
         if (c->role != LAW_SATURATION)
             continue;
         options.hold[i] = family->holds_saturations ? FIT_FIXED : FIT_FREE;
-        options.fixed[i] = strcmp(c->name, "E_start") == 0 ? 2.0732 : 290.4521;
+        options.fixed[i] = strcmp(c->name, "E_start") == 0 ? FAMILY_E_START : FAMILY_E_MAX;
     }
     return options;
 }

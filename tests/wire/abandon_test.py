@@ -59,7 +59,7 @@ def a_fit_ends_when_its_client_goes_and_so_do_those_that_wait():
 def a_fit_whose_client_waits_goes_on():
     daemon = Daemon()
     daemon.load_sample()
-    fit = daemon.post('/v1/fits', {**LONG, 'starts': 200, 'bootstrap': 0})
+    fit = daemon.post('/v1/fits', {**LONG, 'starts': 64, 'bootstrap': 0})
     assert fit.status == 201, fit
     assert fits_of(daemon) == [fit.json['id']]
     daemon.close()
