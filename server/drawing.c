@@ -157,7 +157,8 @@ enum err_code drawing_reply(struct call *call, const struct drawing *drawing, st
     else
         write_columns(out, &drawing->curve);
     out_array_begin(out, "warnings");
-    model_write_warnings(out, &drawing->choice, drawing->query.shape == NULL);
+    model_write_warnings(out, &drawing->choice, drawing->query.shape == NULL,
+                         drawing->query.bands ? drawing->query.level : NAN);
     out_array_end(out);
     model_write_origin(out, &drawing->choice);
     write_lines(out, drawing);

@@ -7,6 +7,9 @@
 #include "server/answer.h"
 #include "server/warning.h"
 
+/* Of what rounding adds to 2/(1 - 0.9). */
+static const double rounding = 1e-9;
+
 /* Names what a choice failed for: each of study, law and fit that there is none of. */
 static void name_missing(const struct call *call, const struct model_query *query, struct err *err)
 {
@@ -167,7 +170,23 @@ static void warn_composed(struct out *out, const struct model_choice *choice)
                                      law->name, law->source));
 }
 
-void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape)
+/* As fits warn of their own level (core/fit_draws.c). */
+static void warn_draws(struct out *out, const struct plan_model *model, double level)
+{
+    double draws = (double)model->n_draws, least = 2 / (1 - level) * (1 - rounding);
+
+    if (draws > 0 && draws < least)
+        warning_write(
+            out, "few_draws",
+            arena_printf(out->arena,
+                         "the fit's draws, %.0f, are too few for intervals of %.6g %%: their ends "
+                         "are chance, and null where there are not two. Fit with \"bootstrap\": "
+                         "%.0f at least, hundreds if the ends matter",
+                         draws, 100 * level, ceil(least)));
+}
+
+void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape,
+                          double level)
 {
     const struct fit_notes *notes = choice->notes;
 
@@ -186,6 +205,7 @@ void model_write_warnings(struct out *out, const struct model_choice *choice, bo
     warn_ranges(out, &choice->model);
     if (choice->model.n_draws == 0)
         warning_write(out, "no_interval", model_no_interval(choice->preset));
+    warn_draws(out, &choice->model, level);
 }
 
 enum { EXTRAPOLATION_ROWS = 6 };

@@ -77,8 +77,10 @@ const char *model_no_interval(const struct preset *preset);
 
 /* The warnings that come with the model, into an open array: published_coefficients, composed,
  * predicts_poorly, what the fit averages over, unless the caller brought a shape shape_assumed,
- * ranges_unknown, and without draws no_interval. */
-void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape);
+ * ranges_unknown, without draws no_interval, and few_draws where there are too few for intervals of
+ * the level (NAN: none are shown). */
+void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape,
+                          double level);
 
 /* The noise of one run about the fit, in ln loss; NAN for presets. */
 double model_noise_log(const struct model_choice *choice);

@@ -95,7 +95,7 @@ void plan_warnings_write(struct out *out, const struct question_query *query,
     if (!out_wants(out, "warnings"))
         return;
     out_array_begin(out, "warnings");
-    model_write_warnings(out, choice, query->shape == NULL);
+    model_write_warnings(out, choice, query->shape == NULL, query->level);
     for (size_t i = 0; i < answer->n_warnings; i++)
         warning_write(out, answer->warnings[i].code, answer->warnings[i].detail);
     warn_unread(out, query, question);

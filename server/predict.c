@@ -119,7 +119,7 @@ static void write_unread(struct call *call, struct out *out, const struct model_
 }
 
 static void write_tail(struct call *call, struct out *out, const struct model_choice *choice,
-                       const struct predict_point *points, size_t count)
+                       const struct predict_point *points, size_t count, double level)
 {
     bool shaped = false;
 
@@ -127,7 +127,7 @@ static void write_tail(struct call *call, struct out *out, const struct model_ch
         shaped |= needs_total(choice) && isnan(points[i].n_total);
     model_write_origin(out, choice);
     out_array_begin(out, "warnings");
-    model_write_warnings(out, choice, shaped);
+    model_write_warnings(out, choice, shaped, level);
     write_unread(call, out, choice, points, count);
     out_array_end(out);
     out_object_end(out);
@@ -188,7 +188,7 @@ enum err_code predict_get(struct call *call)
     model_write_head(&out, &choice);
     write_point(&out, &run);
     write_prediction(&out, &prediction);
-    write_tail(call, &out, &choice, &query.point, 1);
+    write_tail(call, &out, &choice, &query.point, 1, query.level);
     return answer_out(call, 200, &out);
 }
 
@@ -269,6 +269,6 @@ enum err_code predict_post(struct call *call)
     if (predict_items(call, &body, &choice, &out) != ERR_OK)
         return call->err.code;
     out_array_end(&out);
-    write_tail(call, &out, &choice, body.items, body.n_items);
+    write_tail(call, &out, &choice, body.items, body.n_items, body.level);
     return answer_out(call, 200, &out);
 }

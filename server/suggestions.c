@@ -190,7 +190,8 @@ static enum err_code reply(struct call *call, struct stage *stage,
     write_runs(out, answer);
     out_number(out, "flops", answer->flops);
     out_array_begin(out, "warnings");
-    model_write_warnings(out, &stage->choice, stage->query.plan.shape == NULL);
+    model_write_warnings(out, &stage->choice, stage->query.plan.shape == NULL,
+                         stage->query.plan.level);
     out_array_end(out);
     model_write_origin(out, &stage->choice);
     out_object_end(out);

@@ -105,7 +105,8 @@ static const struct warning warnings[] = {
      "No range was published, or kept, of something the answer depends on: where extrapolates does "
      "not name it, it may still lie outside",
      "Compare it with the paper's experiments yourself; fits of your own runs know their ranges"},
-    {"few_draws", "fits", "Too few draws for intervals of that level: their ends are chance",
+    {"few_draws", "fits, answers",
+     "Too few draws for intervals of that level: their ends are chance",
      "Fit with 2/(1 - level) draws at least, 20 for 90 %; with hundreds if the ends matter"},
     {"no_interval", "presets, answers, profiles",
      "Intervals are null: no draws, no published errors, or none that say how coefficients vary "

@@ -486,6 +486,42 @@ def draws_too_few_for_their_intervals():
     assert 'few_draws' not in codes(again)
 
 
+def answers(made, **more):
+    """What is told from a fit, each with intervals."""
+    query = {'study': made['study'], 'fit': made['id'], **more}
+    point = {'n_active': 1e9, 'tokens': 2e10}
+    suggest = {'fit': made['id'], 'budget': 1e22, 'plan': {'compute': 1e21, **more}}
+    curve = {**query, 'compute': 1e21, 'points': 2}
+    told = [daemon.get('/v1/plan', {**query, 'compute': 1e21}),
+            daemon.get('/v1/predict', {**query, **point}),
+            daemon.post('/v1/predict', {**query, 'items': [point]}),
+            daemon.get('/v1/curves/isoflop', curve), daemon.get('/v1/curves/contour', curve),
+            daemon.post('/v1/suggest', suggest)]
+    assert all(answer.status == 200 for answer in told), told
+    return [answer.json for answer in told]
+
+
+@tap.test
+def draws_too_few_for_the_level_asked_for_are_told_where_it_is_asked():
+    """The number named is enough, and one less is not."""
+    runs = study(dense(60))
+    made = fit(runs, bootstrap=20)
+    for answer in answers(made):
+        assert 'few_draws' not in codes(answer), answer
+    for answer in answers(made, level=0.95):
+        warned(answer, 'few_draws')
+        assert '40 at least' in str(answer['warnings']), answer
+    bare = daemon.get('/v1/curves/isoflop', {'study': runs, 'fit': made['id'], 'level': 0.95,
+                                             'compute': 1e21, 'bands': 'false'}).json
+    assert 'few_draws' not in codes(bare), bare
+    for draws, few in ((40, False), (39, True)):
+        for answer in answers(fit(runs, bootstrap=draws), level=0.95):
+            assert ('few_draws' in codes(answer)) == few, (draws, answer)
+    plan, one, *_ = answers(fit(runs, bootstrap=1))
+    assert plan['optimum']['loss_interval'] is None and one['interval'] is None
+    warned(plan, 'few_draws')
+
+
 @tap.test
 def starts_that_disagree():
     """Losses that follow no law have many optima."""
