@@ -5,7 +5,9 @@ translates; each library has one home), functions nobody calls, SQL in two files
 line per finding and ends with how many there were.
 """
 import argparse
+import collections
 import concurrent.futures
+import functools
 import os
 import pathlib
 import re
@@ -33,6 +35,10 @@ SQL = re.compile(r'"\s*(SELECT|INSERT INTO|INSERT OR|UPDATE \w+ SET|DELETE FROM|
                  r'VIEW|TRIGGER)|ALTER TABLE|DROP TABLE|PRAGMA)\b')
 SQL_HOMES = {'db/schema.c', 'db/stmt.def'}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+# Texts and characters, which may hold the beginning of a comment, and comments.
+CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|/\*.*?\*/|//[^\n]*', re.DOTALL)
+FUNCTION = re.compile(r'^(?!static\b|LANES_INLINE\b)\w[\w *]*?\b(\w+)\([^;{}]*\)\n\{', re.MULTILINE)
+WORD = re.compile(r'\b[A-Za-z_]\w*\b')
 TIDY_FLAGS = ['-std=c17', '-D_GNU_SOURCE', '-I.']
 HINTS = 'tests/lint.h'  # for analysers, before every file but the one that defines what it wraps
 
@@ -45,8 +51,8 @@ def sources(*suffixes):
 
 def code_only(text):
     """The text with comments blanked, line numbers kept."""
-    blank = lambda match: re.sub(r'[^\n]', ' ', match[0])
-    return re.sub(r'/\*.*?\*/|//[^\n]*', blank, text, flags=re.DOTALL)
+    blank = lambda match: match[0] if match[0][0] in '"\'' else re.sub(r'[^\n]', ' ', match[0])
+    return CODE.sub(blank, text)
 
 
 def line_of(text, position):
@@ -59,6 +65,18 @@ def home_of(path, header):
         if header.startswith(prefix):
             return path.startswith((*homes, 'tests/'))
     return True
+
+
+@functools.lru_cache(maxsize=1)
+def uses():
+    """How often each word stands in the code."""
+    return collections.Counter(word for path in sources('.c', '.h', '.def')
+                               for word in WORD.findall(code_only((ROOT / path).read_text())))
+
+
+def is_called(function):
+    """Whether it stands anywhere but where it is declared and defined."""
+    return function == 'main' or uses()[function] > 2
 
 
 def own_rules(path):
@@ -77,6 +95,8 @@ def own_rules(path):
             found.append(f'{where}: core does no I/O, clock or threads ({header})')
     if layer != 'tests':
         found += [f'{path}:{line_of(text, m.start())}: {m[1]} is banned' for m in BANNED.finditer(text)]
+        found += [f'{path}:{line_of(text, m.start(1))}: nobody calls {m[1]}'
+                  for m in FUNCTION.finditer(text) if not is_called(m[1])]
         if path not in SQL_HOMES:
             found += [f'{path}:{line_of(text, m.start())}: SQL belongs in db/stmt.def or db/schema.c'
                       for m in SQL.finditer(text)]
@@ -121,7 +141,8 @@ def check(name, jobs, work, items):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
-    parser.add_argument('--only', choices=['rules', 'format', 'cppcheck', 'tidy'])
+    parser.add_argument('--only', choices=['rules', 'format', 'cppcheck', 'tidy'], action='append',
+                        help='may be given more than once')
     parser.add_argument('paths', nargs='*', help='files to look at; all when none')
     options = parser.parse_args()
 
@@ -136,7 +157,7 @@ def main():
         'tidy': (tidy, shipped),
     }
     total = sum(check(name, options.jobs, work, items) for name, (work, items) in checks.items()
-                if options.only in (None, name))
+                if not options.only or name in options.only)
     print('lint: clean' if total == 0 else f'lint: {total} findings')
     return 1 if total else 0
 
