@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/fit_error.h"
 #include "core/fit_identify.h"
 #include "core/rng.h"
 
@@ -26,6 +27,7 @@ struct bootstrap {
     double *weight;   /* of the draw, n_rows */
     bool wild;
     double inflation;
+    double scale; /* of the priors' errors: the residuals' standard deviation at weight 1 */
 };
 
 /* What turns the residuals of so many configurations into errors: those of few are small, as p
@@ -39,6 +41,19 @@ static double inflation_of(double groups, double p)
 
     return (freedom + p) / freedom * gsl_cdf_tdist_Pinv(upper, freedom) /
            gsl_cdf_ugaussian_Pinv(upper);
+}
+
+/* What an sd of 1 counts for: priors stand beside residuals as they are (fit.h), so that their own
+ * errors are in units of those. */
+static void set_scale(struct bootstrap *boot, const double *z)
+{
+    struct fit_error error;
+
+    if (boot->base->n_priors == 0 ||
+        !fit_problem_evaluate(boot->base, z, boot->polish.residual, boot->polish.jacobian))
+        return;
+    fit_error_set(boot->base, z, boot->polish.residual, boot->polish.jacobian, &error);
+    boot->scale = error.variance > 0.0 && error.variance < INFINITY ? sqrt(error.variance) : 0.0;
 }
 
 static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *problem,
@@ -66,10 +81,14 @@ static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *p
     memcpy(boot->weight, problem->weight, problem->n_rows * sizeof(double));
     if (!fit_problem_evaluate(problem, z, boot->residual, NULL))
         return err_set(err, ERR_INTERNAL, "the fit to be drawn from has no finite losses");
-    return fit_polish_init(&boot->polish, &boot->problem, arena, err);
+    if (fit_polish_init(&boot->polish, &boot->problem, arena, err) != ERR_OK)
+        return err->code;
+    set_scale(boot, z);
+    return ERR_OK;
 }
 
-/* Weights or responses of one draw: one random number a group, in their order. */
+/* Weights or responses of one draw, one random number a group in their order, and the priors'
+ * means: what a prior alone tells is as uncertain as the prior says. */
 static void resample(struct bootstrap *boot, struct rng *rng)
 {
     const struct fit_problem *base = boot->base;
@@ -84,6 +103,9 @@ static void resample(struct bootstrap *boot, struct rng *rng)
         else
             boot->weight[i] = base->weight[i] * change;
     }
+    for (size_t m = 0; m < base->n_priors; m++)
+        boot->problem.prior[m].mean =
+            base->prior[m].mean + boot->scale * base->prior[m].sd * rng_normal(rng);
     boot->polish.weight = boot->weight;
 }
 

@@ -5,7 +5,9 @@
  * which never loses the only runs of an E as resampling would. With fewer than BOOTSTRAP_GROUPS
  * configurations a coefficient, weights say too little: there the residuals change sign
  * configuration by configuration (wild bootstrap), scaled up for the coefficients they were fitted
- * with. Draw number k depends on the seed and k alone, so that any thread can make any range.
+ * with. Means of priors are drawn too, normal by their sd in units of the residuals' deviation,
+ * which is what they count for in the objective: what no run tells is as uncertain as its prior
+ * says. Draw number k depends on the seed and k alone, so that any thread can make any range.
  */
 #ifndef MOEPLAN_CORE_FIT_BOOTSTRAP_H
 #define MOEPLAN_CORE_FIT_BOOTSTRAP_H

@@ -221,6 +221,48 @@ static void a_holdout_that_leaves_too_little_is_a_warning(void **state)
     fit_case_release(&got);
 }
 
+/* Granularity never varies, so that priors alone tell kappa and phi. An sd stands beside residuals
+ * as they are: its errors are so many times theirs. */
+static void what_a_prior_alone_tells_is_as_uncertain_as_it_says(void **state)
+{
+    static const char *const names[] = {"kappa", "phi"};
+    const struct law *law = law_find("joint-granular");
+    struct fit_options options = fit_options_default(law);
+    const double *published = preset_for_law("joint-granular")->coefficient;
+
+    (void)state;
+    for (size_t design = 0; design < 2; design++) { /* draws of weights, and of residuals */
+        static const size_t counts[] = {200, 20};
+        struct fit_outcome got;
+
+        fit_case_design(&runs, counts[design], 3);
+        for (size_t i = 0; i < runs.count; i++)
+            runs.obs[i].granularity = 1.0;
+        fit_case_losses(&runs, law, published, 0.005, 3);
+        options.robust.kind = ROBUST_SQUARED;
+        options.bootstrap = 1000;
+        for (size_t k = 0; k < 2; k++) {
+            size_t i = law_coefficient_index(law, names[k]);
+
+            options.prior[i] = (struct fit_prior){true, published[i], 0.5};
+        }
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_OK);
+        for (size_t k = 0; k < 2; k++) {
+            size_t i = law_coefficient_index(law, names[k]);
+            const enum law_transform transform = law->coefficients[i].transform;
+            double noise =
+                sqrt(2.0 * got.result.objective / (double)(runs.count + 2 - got.result.n_free));
+            double width = law_to_transform(transform, got.result.interval[i][1]) -
+                           law_to_transform(transform, got.result.interval[i][0]);
+
+            assert_near(got.result.coefficient[i], published[i], 1e-6);
+            assert_near(width, 2.0 * 1.645 * 0.5 * noise, 0.12);
+        }
+        fit_case_release(&got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +270,7 @@ int main(void)
         cmocka_unit_test(intervals_cover_the_truth_as_often_as_they_say),
         cmocka_unit_test(few_configurations_are_drawn_by_their_residuals),
         cmocka_unit_test(intervals_of_few_configurations_are_not_too_narrow),
+        cmocka_unit_test(what_a_prior_alone_tells_is_as_uncertain_as_it_says),
         cmocka_unit_test(fixed_coefficients_have_no_interval),
         cmocka_unit_test(quantiles_of_a_known_sample),
         cmocka_unit_test(the_dear_runs_are_predicted_from_the_cheap),
