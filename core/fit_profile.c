@@ -12,6 +12,7 @@
 enum {
     MARCH_STEPS = 40, /* growing by half each: seven decades of the first */
     ROOT_STEPS = 30,
+    ROUNDS = 3, /* of ends and points, as long as points are found within beyond an end */
 };
 
 /* The first step of the march to each side, in standard errors; and the curve goes on beyond the
@@ -38,13 +39,12 @@ const char *fit_profile_end_name(enum fit_profile_end end)
 }
 
 /* A refit, told to who watches. */
-static enum err_code refit_at(struct work *work, double t, const struct fit_refit *neighbour,
-                              struct fit_refit *ret, struct err *err)
+static enum err_code refit_at(struct work *work, double t, struct fit_refit *ret, struct err *err)
 {
     const struct fit_options *options = work->refits.options;
     struct fit_progress progress = {.draws = work->expected,
                                     .best_objective = work->refits.fitted.objective};
-    enum err_code code = fit_refit_at(&work->refits, t, neighbour, ret, err);
+    enum err_code code = fit_refit_at(&work->refits, t, ret, err);
 
     progress.draws_done = ++work->done < work->expected ? work->done : work->expected;
     if (code == ERR_OK && options->progress != NULL &&
@@ -123,7 +123,7 @@ static enum err_code find_crossing(struct work *work, struct fit_refit inside,
         enum err_code code;
 
         share = fmin(fmax(share, 1e-3), 1.0 - 1e-3);
-        code = refit_at(work, inside.t + share * (outside.t - inside.t), &inside, &at, err);
+        code = refit_at(work, inside.t + share * (outside.t - inside.t), &at, err);
         if (code != ERR_OK)
             return code;
         if (at.objective <= work->threshold)
@@ -135,13 +135,27 @@ static enum err_code find_crossing(struct work *work, struct fit_refit inside,
     return ERR_OK;
 }
 
-/* Marches from the fit to one side (sign) until the objective crosses, or a bound. *ret_reach is as
- * far as it came. */
+/* The farthest refit known to one side that is within the threshold; the fit itself is. */
+static struct fit_refit farthest(const struct work *work, double sign)
+{
+    struct fit_refit found = work->refits.fitted;
+
+    for (size_t i = 0; i < work->refits.n_known; i++) {
+        const struct fit_refit *known = &work->refits.known[i];
+
+        if (sign * (known->t - found.t) > 0.0 && known->objective <= work->threshold)
+            found = *known;
+    }
+    return found;
+}
+
+/* Marches from the farthest refit within the threshold to one side (sign) until the objective
+ * crosses, or a bound. *ret_t is as far as it came. */
 static enum err_code find_end(struct work *work, double sign, enum fit_profile_end *ret_end,
                               double *ret_t, struct err *err)
 {
     double limit = sign < 0.0 ? work->lower : work->upper, step = step_of(work);
-    struct fit_refit inside = work->refits.fitted, next;
+    struct fit_refit inside = farthest(work, sign), next;
     enum err_code code = ERR_OK;
 
     *ret_end = FIT_PROFILE_OPEN;
@@ -153,7 +167,7 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
             *ret_end = FIT_PROFILE_BOUND;
             break;
         }
-        code = refit_at(work, last ? limit : t, &inside, &next, err);
+        code = refit_at(work, last ? limit : t, &next, err);
         /* The end of an interval is worth a search: a valley may have turned where no refit could
          * follow. */
         if (code == ERR_OK && !(next.objective <= work->threshold))
@@ -173,19 +187,22 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
     return code;
 }
 
-/* One side of the curve, outward from the fit: refits at t̂ + (far − t̂)·k/n, k = 1 … n. */
-static enum err_code fill_side(struct work *work, double far, size_t n, struct fit_refit *ret,
-                               struct err *err)
+/* One side of the curve, inward: refits at t̂ + (far − t̂)·k/n, k = n … 1, into ret[k − 1]. The far
+ * end, where a valley of its own may lead back, is worth a search, and what the interval holds by
+ * its ends but not by its refit. */
+static enum err_code fill_side(struct work *work, double end, double far, size_t n,
+                               struct fit_refit *ret, struct err *err)
 {
-    const struct fit_refit *before = &work->refits.fitted;
+    double fitted = work->refits.fitted.t;
     enum err_code code = ERR_OK;
 
-    for (size_t k = 0; k < n && code == ERR_OK; k++) {
-        double share = (double)(k + 1) / (double)n;
-        double t = k + 1 == n ? far : work->refits.fitted.t + share * (far - work->refits.fitted.t);
+    for (size_t k = n; k > 0 && code == ERR_OK; k--) {
+        double t = k == n ? far : fitted + (double)k / (double)n * (far - fitted);
 
-        code = refit_at(work, t, before, &ret[k], err);
-        before = &ret[k];
+        code = refit_at(work, t, &ret[k - 1], err);
+        if (code == ERR_OK && (k == n || fabs(t - fitted) < fabs(end - fitted)) &&
+            ret[k - 1].objective > work->threshold)
+            code = fit_refit_search(&work->refits, &ret[k - 1], err);
     }
     return code;
 }
@@ -214,13 +231,13 @@ static enum err_code fill(struct work *work, const double end[2], size_t points,
                ? ERR_OK
                : err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
     if (code == ERR_OK)
-        code = fill_side(work, low, below, refits, err);
+        code = fill_side(work, end[0], low, below, refits, err);
     for (size_t k = 0; k < below && code == ERR_OK; k++) {
         profile->value[below - 1 - k] = fit_refit_value(&work->refits, refits[k].t);
         profile->objective[below - 1 - k] = refits[k].objective;
     }
     if (code == ERR_OK)
-        code = fill_side(work, high, above, refits, err);
+        code = fill_side(work, end[1], high, above, refits, err);
     for (size_t k = 0; k < above && code == ERR_OK; k++) {
         profile->value[below + 1 + k] = fit_refit_value(&work->refits, refits[k].t);
         profile->objective[below + 1 + k] = refits[k].objective;
@@ -260,16 +277,20 @@ static enum err_code make(struct work *work, const struct fit_result *result, si
                           struct err *err)
 {
     double end[2];
+    bool within = false;
     enum err_code code = measure(work, result, level, profile, err);
 
-    for (int side = 0; side < 2 && code == ERR_OK; side++) {
-        code = find_end(work, side == 0 ? -1.0 : 1.0, &profile->end[side], &end[side], err);
-        profile->interval[side] = profile->end[side] == FIT_PROFILE_OPEN || code != ERR_OK
-                                      ? NAN
-                                      : fit_refit_value(&work->refits, end[side]);
+    for (size_t round = 0; round < ROUNDS && code == ERR_OK && !within; round++) {
+        for (int side = 0; side < 2 && code == ERR_OK; side++) {
+            code = find_end(work, side == 0 ? -1.0 : 1.0, &profile->end[side], &end[side], err);
+            profile->interval[side] = profile->end[side] == FIT_PROFILE_OPEN || code != ERR_OK
+                                          ? NAN
+                                          : fit_refit_value(&work->refits, end[side]);
+        }
+        if (code == ERR_OK)
+            code = fill(work, end, points, arena, profile, err);
+        within = farthest(work, -1.0).t >= end[0] && farthest(work, 1.0).t <= end[1];
     }
-    if (code == ERR_OK)
-        code = fill(work, end, points, arena, profile, err);
     if (code != ERR_OK)
         return code;
     profile->least = work->refits.least;
@@ -319,6 +340,7 @@ enum err_code fit_profile_run(const struct fit_options *options, const struct ob
 {
     struct work *work = calloc(1, sizeof *work);
     struct fit_profile profile = {0};
+    size_t room = ROUNDS * (2 * (MARCH_STEPS + ROOT_STEPS) + points) + 1;
     enum err_code code = ERR_OK;
 
     if (work == NULL)
@@ -329,10 +351,12 @@ enum err_code fit_profile_run(const struct fit_options *options, const struct ob
     work->refits.index = coefficient;
     work->expected = points;
     work->refits.obs = calloc(count + 1, sizeof *work->refits.obs);
+    work->refits.known = calloc(room, sizeof *work->refits.known);
+    work->refits.room = work->refits.known == NULL ? 0 : room;
     if (!result->is_free[coefficient])
         code = err_set(err, ERR_INVALID, "%s was not free in the fit",
                        work->refits.law->coefficients[coefficient].name);
-    else if (work->refits.obs == NULL)
+    else if (work->refits.obs == NULL || work->refits.known == NULL)
         code = err_set(err, ERR_NO_MEMORY, "out of memory for %zu runs", count);
     for (size_t i = 0; i < count && code == ERR_OK; i++)
         if (obs[i].weight > 0.0)
@@ -340,11 +364,13 @@ enum err_code fit_profile_run(const struct fit_options *options, const struct ob
     if (code == ERR_OK) {
         qsort(work->refits.obs, work->refits.count, sizeof *work->refits.obs, obs_compare);
         set_up(work, result);
+        fit_refit_keep(&work->refits, &work->refits.fitted);
         code = make(work, result, points, level, arena, &profile, err);
     }
     if (code == ERR_OK)
         *ret = profile;
     arena_release(&work->refits.scratch);
+    free(work->refits.known);
     free(work->refits.obs);
     free(work);
     return code;

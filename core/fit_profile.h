@@ -1,7 +1,7 @@
 /* fit_profile: what a fit loses when one coefficient is held away from where it put it.
  *
- * For each value v the other free coefficients are fitted again, from where the nearest value left
- * them: Q(v). The interval is where the drop in dispersion stays within chance,
+ * For each value v the other free coefficients are fitted again, from where the nearest values
+ * left them: Q(v). The interval is where the drop in dispersion stays within chance,
  *     2·(Q(v) − Q̂) <= λ·F,   F the `level` quantile of F(1, n − p),
  *     λ = K²·[Σ w·ψ²/(n − p)]/[Σ w·ψ'/Σ w],
  * ψ = h' (Schrader and Hettmansperger 1980; K is Huber's correction, fit_error.h). With squares λ

@@ -96,6 +96,7 @@ enum err_code fit_refit_search(struct fit_refits *refits, struct fit_refit *refi
         if (objective < refit->objective) {
             refit->objective = objective;
             memcpy(refit->coefficient, result->coefficient, sizeof refit->coefficient);
+            fit_refit_keep(refits, refit);
             refits->least = fmin(refits->least, objective);
         }
     }
@@ -105,23 +106,52 @@ enum err_code fit_refit_search(struct fit_refits *refits, struct fit_refit *refi
                                                           : ERR_OK;
 }
 
-enum err_code fit_refit_at(struct fit_refits *refits, double t, const struct fit_refit *neighbour,
-                           struct fit_refit *ret, struct err *err)
+void fit_refit_keep(struct fit_refits *refits, const struct fit_refit *refit)
+{
+    size_t at = 0;
+
+    while (at < refits->n_known && refits->known[at].t < refit->t)
+        at++;
+    if (at == refits->n_known || refits->known[at].t != refit->t) {
+        if (refits->n_known == refits->room)
+            return;
+        memmove(&refits->known[at + 1], &refits->known[at],
+                (refits->n_known++ - at) * sizeof *refits->known);
+    }
+    refits->known[at] = *refit;
+}
+
+enum err_code fit_refit_at(struct fit_refits *refits, double t, struct fit_refit *ret,
+                           struct err *err)
 {
     struct fit_refit best = {.t = t, .objective = INFINITY};
+    const struct fit_refit *from[3] = {&refits->fitted, NULL, NULL}; /* below and above */
     bool is_saturation = refits->law->coefficients[refits->index].role == LAW_SATURATION;
     enum err_code code = ERR_OK;
 
-    memcpy(best.coefficient, neighbour->coefficient, sizeof best.coefficient);
+    memcpy(best.coefficient, refits->fitted.coefficient, sizeof best.coefficient);
     best.coefficient[refits->index] = fit_refit_value(refits, t);
-    for (int by_effect = 0; by_effect <= (is_saturation ? 1 : 0) && code == ERR_OK; by_effect++) {
-        code = refit_from(refits, t, neighbour->coefficient, by_effect == 1, &best, err);
-        if (code == ERR_OK && neighbour != &refits->fitted)
-            code = refit_from(refits, t, refits->fitted.coefficient, by_effect == 1, &best, err);
+    for (size_t i = 0; i < refits->n_known; i++) {
+        const struct fit_refit *known = &refits->known[i];
+
+        if (known->t == t)
+            best = *known;
+        else if (known->t < t)
+            from[1] = known;
+        else if (from[2] == NULL)
+            from[2] = known;
+    }
+    for (size_t k = 0; k < 3 && code == ERR_OK; k++) {
+        if (from[k] == NULL || (k > 0 && from[k]->t == refits->fitted.t))
+            continue;
+        for (int by_effect = 0; by_effect <= (is_saturation ? 1 : 0) && code == ERR_OK; by_effect++)
+            code = refit_from(refits, t, from[k]->coefficient, by_effect == 1, &best, err);
     }
     if (code == ERR_OK && !isfinite(best.objective))
         code = fit_refit_search(refits, &best, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK) {
+        fit_refit_keep(refits, &best);
         *ret = best;
+    }
     return code;
 }

@@ -27,19 +27,24 @@ struct fit_refits {
     bool is_free[LAW_MAX_COEFFICIENTS];
     struct arena scratch;
     struct fit_refit fitted; /* the fit itself */
-    double least;            /* the least objective met */
-    size_t searches;         /* made */
+    struct fit_refit *known; /* it and all refits kept, ascending by t; the caller's */
+    size_t n_known, room;
+    double least;    /* the least objective met */
+    size_t searches; /* made */
 };
 
 /* t of a natural value, and back. */
 double fit_refit_coordinate(const struct fit_refits *refits, double value);
 double fit_refit_value(const struct fit_refits *refits, double t);
 
-/* The refit at t: from its neighbour, and from the fit itself, lest one valley be followed past
- * where another is lower; where neither leads anywhere, by a search. ERR_NO_MEMORY,
- * ERR_CANCELLED. */
-enum err_code fit_refit_at(struct fit_refits *refits, double t, const struct fit_refit *neighbour,
-                           struct fit_refit *ret, struct err *err);
+/* Keeps a refit for others to begin from, in place of one kept at the same t. */
+void fit_refit_keep(struct fit_refits *refits, const struct fit_refit *refit);
+
+/* The refit at t, kept: from the nearest ones known to either side, lest one valley be followed
+ * past where another is lower, and from the fit itself; where none leads anywhere, by a search.
+ * ERR_NO_MEMORY, ERR_CANCELLED. */
+enum err_code fit_refit_at(struct fit_refits *refits, double t, struct fit_refit *ret,
+                           struct err *err);
 
 /* Fits anew at refit->t, as if the coefficient had been fixed there, and keeps what is better. Does
  * nothing after FIT_REFIT_SEARCHES of them. ERR_NO_MEMORY, ERR_CANCELLED. */
