@@ -112,8 +112,9 @@ static void bounds(const struct fit_error *error, const struct fit_problem *prob
                              c->name, result->coefficient[problem->index[j]]);
         else if (!(error->error[j] < INFINITY))
             fit_diagnose_add(result, "not_determined",
-                             "%s has no influence on the fitted losses here, so its value is "
-                             "arbitrary. Fix it, or fit a smaller law.",
+                             "%s is not told by these runs at all: it has no influence on the "
+                             "fitted losses, or others make up for whatever it is. Fix it, or fit "
+                             "a smaller law.",
                              c->name);
         else if ((weak = weakness(problem, j, z[j],
                                   sqrt(error->covariance.at[j][j] * error->variance))) != NULL)
@@ -138,7 +139,11 @@ static void search(struct fit_result *result)
     if (result->stop == FIT_MAX_ITERATIONS)
         fit_diagnose_add(result, "not_converged",
                          "The fit was still improving when it stopped. Treat it as unfinished.");
-    if (!(result->condition_number < ill_condition))
+    if (!(result->condition_number < INFINITY))
+        fit_diagnose_add(result, "ill_conditioned",
+                         "The runs determine some combination of coefficients not at all. "
+                         "Predictions among the runs stand; single coefficients do not.");
+    else if (!(result->condition_number < ill_condition))
         fit_diagnose_add(result, "ill_conditioned",
                          "The runs determine some combination of coefficients hardly at all "
                          "(condition number %.2g). Predictions among the runs stand; single "

@@ -51,8 +51,10 @@ static const struct warning warnings[] = {
      "not exclude it",
      "Read its value as a limit; fix it, or add runs that determine it"},
     {"not_determined", "fits, profiles",
-     "A coefficient has no influence on the fitted losses, or by its error could be anything: a "
-     "term that might as well be 0, an E_max that might be infinite",
+     "A coefficient has no influence on the fitted losses, or others make up for whatever it is, "
+     "or "
+     "by its error it could be anything: a term that might as well be 0, an E_max that might be "
+     "infinite",
      "Fix it, give it a prior, fit a smaller law, or add runs that determine it"},
     {"ill_conditioned", "fits",
      "Some combination of coefficients is hardly determined: single values are not to be relied "

@@ -298,6 +298,20 @@ def the_level_of_intervals_is_no_measure_of_the_noise():
 
 
 @tap.test
+def what_others_make_up_for_is_not_said_to_move_nothing():
+    """Two values of E tell four numbers of six; each of the six moves the losses by itself."""
+    chance = random.Random(2)
+    rows = [{'n_active': n, 'tokens': 1e11, 'experts': e, 'loss': math.exp(chance.gauss(0, 0.005)) *
+             10 ** (1.104 - 0.082 * math.log10(n) - 0.05 * math.log10(e))}
+            for n, _, e in design(40, experts=(1, 8))]
+    made = fit(study(rows), 'routed', free=['E_start', 'E_max'])
+    for code in ('not_determined', 'ill_conditioned'):
+        warned(made, code)
+    for warning in made['warnings']:
+        assert 'others make up for' in warning['detail'] or warning['code'] != 'not_determined'
+
+
+@tap.test
 def an_infinite_e_max_is_told_in_words():
     for seed in range(8):
         made = fit(study(sparse(60, law={**J, 'E_max': 1e15}, seed=seed)), 'joint')
