@@ -33,7 +33,6 @@ struct budget {
     double gpus, seconds, mfu, price_per_gpu_hour, cost;
 };
 
-#define BUDGET_FIELDS_COUNT 10
 #define BUDGET_FIELDS(type, member)                                                                \
     {.name = "gpu",                                                                                \
      .kind = FIELD_TEXT,                                                                           \

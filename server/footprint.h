@@ -25,7 +25,6 @@ struct footprint_query {
     bool recompute;
 };
 
-#define FOOTPRINT_FIELDS_COUNT 6
 #define FOOTPRINT_FIELDS(type, member)                                                             \
     {.name = "optimizer",                                                                          \
      .kind = FIELD_CHOICE,                                                                         \

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SECONDS_PER_DAY = 86400, YEAR_MAX = 9999 };
+enum { SECONDS_PER_DAY = 86400 };
 
 static const int64_t us_per_second = 1000000;
 static const int64_t us_first = INT64_C(-62167219200) * 1000000;    /* 0000-01-01T00:00:00Z */

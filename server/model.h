@@ -29,7 +29,6 @@ struct model_query {
     const char *fit, *law, *study;
 };
 
-#define MODEL_FIELDS_COUNT 3
 #define MODEL_FIELDS(type, member)                                                                 \
     {.name = "fit",                                                                                \
      .kind = FIELD_REFERENCE,                                                                      \

@@ -30,7 +30,6 @@ struct page_query {
     const char *cursor, *fields;
 };
 
-#define PAGE_FIELDS_COUNT 3
 #define PAGE_FIELDS(type, member)                                                                  \
     {.name = "limit",                                                                              \
      .kind = FIELD_INTEGER,                                                                        \

@@ -60,7 +60,7 @@ export const CONVENTIONS = {
 };
 
 /* The contract's names of limits and variables, in words. */
-export const NAMES = {
+const NAMES = {
   compute: 'the training budget',
   memory: 'serving memory',
   train_memory: 'training memory',
