@@ -93,10 +93,9 @@ static enum err_code answer_later(struct call *call)
 static enum err_code check_spread(struct call *call, const struct stage *stage)
 {
     const struct plan_question *question = &stage->question;
-    size_t draws = question->model.n_draws, pairs = 0;
+    size_t draws = question->model.n_draws;
+    size_t pairs = question_pairs(question->experts, question->n_experts, question->n_granularity);
 
-    for (size_t i = 0; i < question->n_experts; i++)
-        pairs += question->experts[i] > 1 ? question->n_granularity : 1;
     if (!(question->parts & PLAN_SPREAD) || pairs * draws <= SPREAD_MAX)
         return ERR_OK;
     return err_add(

@@ -213,6 +213,15 @@ enum err_code question_make(struct call *call, struct question_query *query,
     return ERR_OK;
 }
 
+size_t question_pairs(const double *experts, size_t n_experts, size_t n_granularity)
+{
+    size_t pairs = 0;
+
+    for (size_t i = 0; i < n_experts; i++)
+        pairs += experts[i] > 1 ? n_granularity : 1;
+    return pairs;
+}
+
 void question_write(struct out *out, const struct question_query *query,
                     const struct plan_question *question)
 {

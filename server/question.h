@@ -54,6 +54,9 @@ struct question_query question_default(void);
 enum err_code question_make(struct call *call, struct question_query *query,
                             struct model_choice *ret_choice, struct plan_question *ret_question);
 
+/* Of E and G: a dense model is one whatever G there are. */
+size_t question_pairs(const double *experts, size_t n_experts, size_t n_granularity);
+
 /* The member `constraints`: every limit in base units, null where there is none. */
 void question_write(struct out *out, const struct question_query *query,
                     const struct plan_question *question);

@@ -90,7 +90,7 @@ static enum err_code fill_question(struct call *call, struct stage *stage)
     if (!(q->tokens[0] < q->tokens[1]))
         answer_fault(call, isnan(query->tokens_min) ? "tokens_max" : "tokens_min",
                      "leaves no tokens: give both ends, the lesser first");
-    if (q->n_experts * q->n_granularity > CELLS_MAX)
+    if (question_pairs(q->experts, q->n_experts, q->n_granularity) > CELLS_MAX)
         answer_fault(call, "experts", "at most 64 pairs of E and G");
     if (!(q->noise_log > 0))
         answer_fault(call, "noise", "is required: the fit does not know its own");

@@ -189,6 +189,14 @@ def a_box_beyond_the_plans_limits_is_refused_with_what_would_do():
 
 
 @tap.test
+def pairs_are_at_most_64_and_a_dense_model_is_one():
+    for most, status in ((63, 200), (64, 400)):
+        answer = suggest(experts=[1, 16], granularity=list(range(1, most + 1)), runs=1)
+        assert answer.status == status, answer
+        assert status == 200 or faults(answer) == ['/experts'], answer
+
+
+@tap.test
 def the_same_question_has_the_same_answer():
     assert suggest().body == suggest().body
 
