@@ -216,7 +216,7 @@ static void runs(const struct obs *obs, size_t count, struct fit_result *result)
             fit_identify_levels(obs, count, (enum law_variable)v, 2) < 2)
             fit_diagnose_add(result, "never_varied",
                              "%s never varied (%.10g in every run): what the fit says of other "
-                             "values comes from its fixed coefficients, not from runs.",
+                             "values comes from what is fixed or from priors, not from runs.",
                              law_variable_name((enum law_variable)v),
                              fit_identify_value(&obs[0], (enum law_variable)v));
     for (size_t i = 0; i < count; i++)

@@ -112,10 +112,13 @@ static void judge_prior(const struct judge *judge, const struct fit_request *req
         if (options->hold[index] == FIT_FIXED)
             err_add(&judge->call->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
                     "%s is fixed by the same request", prior->name);
-        if (!isnan(prior->value) &&
-            (!value_fits(&judge->law->coefficients[index], prior->value) ||
-             !isfinite(law_to_transform(judge->law->coefficients[index].transform, prior->value))))
+        if (!isnan(prior->value) && !value_fits(&judge->law->coefficients[index], prior->value))
             refuse_value(judge, &judge->law->coefficients[index], pointer);
+        else if (!isnan(prior->value) &&
+                 !isfinite(
+                     law_to_transform(judge->law->coefficients[index].transform, prior->value)))
+            err_add(&judge->call->err, ERR_INVALID, ERR_AT_POINTER, pointer, 0,
+                    "must have a mean greater than 0: the prior is of its logarithm");
         options->prior[index] =
             (struct fit_prior){.set = true, .mean = prior->value, .sd = prior->sd};
     }

@@ -10,7 +10,7 @@ static const struct warning warnings[] = {
      "Make runs at other configurations, not repeats; or hold coefficients by fixed or prior"},
     {"never_varied", "fits",
      "A variable the law reads has one value in all runs: what the fit says of others comes from "
-     "fixed coefficients",
+     "what is fixed or from priors",
      "Vary it, or ask at that value only"},
     {"collinear_n_d", "fits",
      "Parameters and tokens nearly move together (as at 20 tokens per parameter throughout), so "

@@ -116,6 +116,8 @@ def a_variable_that_never_varied_is_refused_with_the_cure_and_the_cure_is_warned
     cure = {e['pointer'].rsplit('/', 1)[1]: None for e in refused['errors']}
     assert set(cure) == {'B', 'beta'}, refused
     warned(fit(name, fixed={'B': 0, 'beta': 0}), 'never_varied')
+    told = fit(name, prior={'B': {'mean': 2000, 'sd': 1}, 'beta': {'mean': 0.37, 'sd': 1}})
+    assert any(w['code'] == 'never_varied' and 'priors' in w['detail'] for w in told['warnings'])
 
 
 @tap.test
@@ -202,6 +204,15 @@ def priors_that_hold_the_fit_off_its_runs():
     for mean, sd in ((1.3637, 0.1 / 0.003), (1.6637, 0.1)):
         made = under(mean, sd)
         assert 'priors_overrule' not in codes(made) and abs(made['coefficients']['c'] - 1.6637) < 0.02
+
+
+@tap.test
+def a_prior_of_a_logarithm_has_a_mean_that_has_one():
+    answer = daemon.post('/v1/fits', {'study': study(dense(20)), 'law': 'chinchilla',
+                                      'prior': {'A': {'mean': 0, 'sd': 1}}})
+    assert answer.status == 400 and answer.json['errors'] == [
+        {'pointer': '/prior/A', 'detail': 'must have a mean greater than 0: the prior is of its '
+                                          'logarithm'}], answer
 
 
 @tap.test

@@ -80,6 +80,15 @@ def a_fraction_holds_out_the_dearest_runs():
 
 
 @tap.test
+def a_fraction_of_whole_runs_is_so_many():
+    """As doubles 0.14 · 50 and 0.56 · 50 are a little beyond 7 and 28."""
+    study('fifty', RANKED[:50])
+    for percent in (7, 10, 14, 28, 40, 56):
+        held = fit('fifty', holdout={'fraction': percent / 100}, bootstrap=0)['holdout']['points']
+        assert held == -(-percent * 50 // 100), (percent, held)
+
+
+@tap.test
 def a_limit_holds_out_what_costs_as_much():
     judge('below', {'min_flops': flops(RANKED[45])}, 45)
 
