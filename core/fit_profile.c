@@ -289,7 +289,8 @@ static enum err_code make(struct work *work, const struct fit_result *result, si
         }
         if (code == ERR_OK)
             code = fill(work, end, points, arena, profile, err);
-        within = farthest(work, -1.0).t >= end[0] && farthest(work, 1.0).t <= end[1];
+        within =
+            code == ERR_OK && farthest(work, -1.0).t >= end[0] && farthest(work, 1.0).t <= end[1];
     }
     if (code != ERR_OK)
         return code;
