@@ -36,7 +36,7 @@ enum {
 
 /* Steps for every start asked for: after so many a chain waits only LAST times the least for a
  * gain, it ends after most, and after all of them no other begins. */
-enum { STEPS_ENOUGH = 190, LAST = 4, STEPS_MOST = 250, STEPS_ALL = 560 };
+enum { STEPS_ENOUGH = 190, LAST = 4, STEPS_MOST = 250, STEPS_ALL = 1120 };
 
 /* The share of a chain's searches that end at its best point where that is plainly the optimum. */
 static const double plain = 0.75;

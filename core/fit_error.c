@@ -19,6 +19,10 @@ static const double flat_part = 1e-4;
  * rounding. */
 static const double least_effect = 1e-12;
 
+/* The cosine between a coordinate's slopes and the residuals that the end of a search leaves where
+ * the optimum has none: searches end where steps promise 1e-13 of the objective. */
+static const double right_angle = 1e-5;
+
 /* p columns of m values: their triangle ends in the first p of each. */
 static void triangulate(double (*column)[TRIANGLE_ROWS], size_t m, size_t p)
 {
@@ -108,27 +112,34 @@ static void find_flat(const struct fit_problem *problem, const double *z, const 
     }
 }
 
-/* Whether coordinate j moves any response, by the measure of least_effect. */
-static bool has_effect(const struct fit_problem *problem, const double *jacobian, size_t j)
+/* Whether the runs hold coordinate j at its bound: it moves responses, by the measure of
+ * least_effect, and not at a right angle to the residuals. */
+static bool is_held(const struct fit_problem *problem, const double *residuals,
+                    const double *jacobian, size_t j)
 {
-    double total = 0.0, squares = 0.0;
+    double delta = fit_problem_delta(problem), total = 0.0;
+    double pull = 0.0, pulls = 0.0, slopes = 0.0; /* Σ w·ψ·∂f/∂z_j, Σ w·ψ², Σ w·(∂f/∂z_j)² */
 
     for (size_t i = 0; i < problem->n_rows; i++) {
-        double slope = jacobian[i * problem->stride + j];
+        double d = i < problem->n ? delta : INFINITY, w = problem->weight[i];
+        double psi = fmax(-d, fmin(residuals[i], d)), slope = jacobian[i * problem->stride + j];
 
-        total += problem->weight[i];
-        squares += problem->weight[i] * slope * slope;
+        total += w;
+        pull += w * psi * slope;
+        pulls += w * psi * psi;
+        slopes += w * slope * slope;
     }
-    return squares > least_effect * least_effect * total;
+    return slopes > least_effect * least_effect * total &&
+           fabs(pull) > right_angle * sqrt(pulls) * sqrt(slopes);
 }
 
-/* What moves nothing is where it is by chance: flat, not held back. */
-static void find_bounds(const struct fit_problem *problem, const double *z, const double *jacobian,
-                        bool *ret_at_bound)
+/* What moves nothing, or would go either way, is where it is by chance: it is not held back. */
+static void find_bounds(const struct fit_problem *problem, const double *z, const double *residuals,
+                        const double *jacobian, bool *ret_at_bound)
 {
     for (size_t j = 0; j < problem->p; j++)
         ret_at_bound[j] = (z[j] <= problem->lower[j] || z[j] >= problem->upper[j]) &&
-                          has_effect(problem, jacobian, j);
+                          is_held(problem, residuals, jacobian, j);
 }
 
 /* (JᵀWJ)⁻¹ from the decomposition of its scaled triangle. */
@@ -188,7 +199,7 @@ void fit_error_set(const struct fit_problem *problem, const double *z, const dou
     memset(ret_error, 0, sizeof *ret_error);
     ret_error->p = p;
     ret_error->condition_number = 1.0;
-    find_bounds(problem, z, jacobian, ret_error->at_bound);
+    find_bounds(problem, z, residuals, jacobian, ret_error->at_bound);
     for (size_t j = 0; j < p; j++)
         active += ret_error->at_bound[j] ? 0 : 1;
     set_variance(problem, residuals, active, ret_error);

@@ -20,7 +20,7 @@ struct fit_error {
     double error[LAW_MAX_COEFFICIENTS];  /* standard errors in the transforms, by coordinate; NAN
                                             where at a bound or flat */
     double condition_number;             /* of the scaled Jacobian in z: the same in any units */
-    bool at_bound[LAW_MAX_COEFFICIENTS]; /* by coordinate */
+    bool at_bound[LAW_MAX_COEFFICIENTS]; /* by coordinate: the runs would have it beyond */
 };
 
 /* residuals and jacobian are those of z. */
