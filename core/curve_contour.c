@@ -39,14 +39,15 @@ static void fill_axis(double low, double high, size_t count, double *value, doub
 static void add_power(const double *ln_x, size_t count, bool in_steps, double factor,
                       double exponent, double *scratch, double *sum)
 {
-    double step = (ln_x[count - 1] - ln_x[0]) / (double)(count - 1);
+    if (in_steps) {
+        double step = (ln_x[count - 1] - ln_x[0]) / (double)(count - 1);
 
-    for (size_t i = 0; i < count && !in_steps; i++)
-        scratch[i] = exponent * ln_x[i];
-    if (in_steps)
         lanes_exp_steps(exponent * ln_x[0], exponent * step, count, scratch);
-    else
+    } else {
+        for (size_t i = 0; i < count; i++)
+            scratch[i] = exponent * ln_x[i];
         lanes_exp_each(scratch, count);
+    }
     for (size_t i = 0; i < count; i++)
         sum[i] += factor * scratch[i];
 }

@@ -61,6 +61,7 @@ static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *p
                              struct err *err)
 {
     size_t n = problem->n, p = problem->p;
+    enum err_code code;
 
     memset(boot, 0, sizeof *boot);
     boot->base = problem;
@@ -81,10 +82,10 @@ static enum err_code prepare(struct bootstrap *boot, const struct fit_problem *p
     memcpy(boot->weight, problem->weight, problem->n_rows * sizeof(double));
     if (!fit_problem_evaluate(problem, z, boot->residual, NULL))
         return err_set(err, ERR_INTERNAL, "the fit to be drawn from has no finite losses");
-    if (fit_polish_init(&boot->polish, &boot->problem, arena, err) != ERR_OK)
-        return err->code;
-    set_scale(boot, z);
-    return ERR_OK;
+    code = fit_polish_init(&boot->polish, &boot->problem, arena, err);
+    if (code == ERR_OK)
+        set_scale(boot, z);
+    return code;
 }
 
 /* Weights or responses of one draw, one random number a group in their order, and the priors'

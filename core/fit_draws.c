@@ -1,5 +1,4 @@
 /* The draws of a fit: its bootstrap, in parts that anyone may make. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +47,12 @@ static enum err_code set_draws(struct fit_result *result, const double *draws, s
     }
     result->draws = draws;
     result->n_draws = n;
-    if (n > 0 && (double)n * (1.0 - level) < 2.0 * (1.0 - DBL_EPSILON * (double)n))
+    if (n > 0 && (double)n < fit_interval_least_draws(level))
         fit_diagnose_add(result, "few_draws",
                          "%zu draws are too few for intervals of %g %%: their ends are chance, and "
                          "may leave out the fit itself. Ask for %.0f at least, for hundreds if the "
                          "ends matter.",
-                         n, 100.0 * level, ceil(2.0 / (1.0 - level) - 1e-9));
+                         n, 100.0 * level, fit_interval_least_draws(level));
     free(values);
     return ERR_OK;
 }

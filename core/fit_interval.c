@@ -33,6 +33,13 @@ void fit_interval_of(double *values, size_t n, double level, double *ret_interva
     ret_interval[1] = quantile(values, n, 0.5 * (1.0 + level));
 }
 
+double fit_interval_least_draws(double level)
+{
+    static const double rounding = 1e-9; /* more than it adds to 2/(1 - 0.9) */
+
+    return ceil(2.0 / (1.0 - level) * (1.0 - rounding));
+}
+
 double fit_interval_normal(double level)
 {
     return gsl_cdf_ugaussian_Pinv(0.5 * (1.0 + level));

@@ -19,6 +19,9 @@ void fit_interval_loss(const struct law *law, const double *coefficients, const 
                        size_t n, const struct law_x *x, double noise_log, double level,
                        double *scratch, double *ret_mean, double *ret_run);
 
+/* The fewest draws for intervals of the level: two beyond their ends. 20 for 0.9. */
+double fit_interval_least_draws(double level);
+
 /* Two-sided normal quantile: 1.645 for 0.9. */
 double fit_interval_normal(double level);
 

@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fit_interval.h"
 #include "server/answer.h"
 #include "server/warning.h"
-
-/* Of what rounding adds to 2/(1 - 0.9). */
-static const double rounding = 1e-9;
 
 /* Names what a choice failed for: each of study, law and fit that there is none of. */
 static void name_missing(const struct call *call, const struct model_query *query, struct err *err)
@@ -173,16 +171,16 @@ static void warn_composed(struct out *out, const struct model_choice *choice)
 /* As fits warn of their own level (core/fit_draws.c). */
 static void warn_draws(struct out *out, const struct plan_model *model, double level)
 {
-    double draws = (double)model->n_draws, least = 2 / (1 - level) * (1 - rounding);
+    double draws = (double)model->n_draws;
 
-    if (draws > 0 && draws < least)
+    if (draws > 0 && draws < fit_interval_least_draws(level))
         warning_write(
             out, "few_draws",
             arena_printf(out->arena,
                          "the fit's draws, %.0f, are too few for intervals of %.6g %%: their ends "
                          "are chance, and null where there are not two. Fit with \"bootstrap\": "
                          "%.0f at least, hundreds if the ends matter",
-                         draws, 100 * level, ceil(least)));
+                         draws, 100 * level, fit_interval_least_draws(level)));
 }
 
 void model_write_warnings(struct out *out, const struct model_choice *choice, bool uses_shape,

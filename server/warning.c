@@ -23,8 +23,7 @@ static const struct warning warnings[] = {
      "Correct or exclude the runs at the ends"},
     {"outliers", "fits",
      "Runs lie more than 3.5 robust standard deviations off the fit; they are never dropped, but "
-     "by "
-     "Huber's loss they count less the further off they are",
+     "by Huber's loss they count less the further off they are",
      "See outlier and effective_weight in /residuals; exclude what failed"},
     {"lack_of_fit", "fits",
      "The law misses by more than repeated runs differ: it does not describe these runs fully",
@@ -52,8 +51,7 @@ static const struct warning warnings[] = {
      "Read its value as a limit; fix it, or add runs that determine it"},
     {"not_determined", "fits, profiles",
      "A coefficient has no influence on the fitted losses, or others make up for whatever it is, "
-     "or "
-     "by its error it could be anything: a term that might as well be 0, an E_max that might be "
+     "or by its error it could be anything: a term that might as well be 0, an E_max that might be "
      "infinite",
      "Fix it, give it a prior, fit a smaller law, or add runs that determine it"},
     {"ill_conditioned", "fits",
@@ -67,8 +65,7 @@ static const struct warning warnings[] = {
     /* Of fits: the search */
     {"starts_disagree", "fits",
      "Only one search, or one in more than fifty, reached the best objective: there may be a "
-     "better "
-     "one",
+     "better one",
      "Raise starts, and see whether the answer stays"},
     {"not_converged", "fits", "The fit was still improving when it stopped",
      "Treat it as unfinished; look at extreme values and outliers first"},

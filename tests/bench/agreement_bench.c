@@ -188,11 +188,8 @@ static double judge(const struct family *family, const struct kind *kind,
     const struct slow_effort effort = {JUDGE_STARTS, JUDGE_STARTS, 1};
     struct slow_answer best = {.objective = INFINITY};
 
-    slow_problem_init(problem, family->law,
-                      kind->robust.kind == ROBUST_SQUARED ? squares : kind->robust.delta,
-                      study->obs, study->count);
-    if (family->holds_saturations)
-        slow_problem_hold_saturations(problem, FAMILY_E_START, FAMILY_E_MAX);
+    family_pose(problem, family, kind->robust.kind == ROBUST_SQUARED ? squares : kind->robust.delta,
+                study->obs, study->count);
     slow_fit_run(problem, &effort, &best);
     return best.objective;
 }

@@ -13,19 +13,22 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "core/fit.h"
 #include "tests/lib/count_argument.h"
 #include "tests/lib/crew.h"
+#include "tests/lib/families.h"
 #include "tests/lib/slow_studies.h"
 
 enum { STUDIES = 1000, RUNS = 300, DEEP = 16 * FIT_STARTS_DEFAULT };
 
 static const double tolerance = 1e-6;
 
+/* Huber's, of fits at the defaults. */
+static const double delta = 1e-3;
+
 struct series {
-    const char *what, *law;
+    const char *what;
+    struct family family;
     const char *file, *where[2]; /* NULL: simulated */
-    bool holds_saturations;
     size_t studies, misses;
     double judge_s, ours_s;
 };
@@ -44,20 +47,6 @@ static double cpu_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static struct fit_options options_of(const struct series *series)
-{
-    struct fit_options options = fit_options_default(law_find(series->law));
-
-    for (size_t i = 0; i < options.law->n_coefficients; i++) {
-        if (options.law->coefficients[i].role != LAW_SATURATION)
-            continue;
-        options.hold[i] = series->holds_saturations ? FIT_FIXED : FIT_FREE;
-        options.fixed[i] =
-            strcmp(options.law->coefficients[i].name, "E_start") == 0 ? 2.0732 : 290.4521;
-    }
-    return options;
-}
-
 static double fit_of(const struct fit_options *options, const struct slow_study *study,
                      struct fit_result *ret_result)
 {
@@ -72,14 +61,6 @@ static double fit_of(const struct fit_options *options, const struct slow_study 
     }
     arena_release(&arena);
     return ret_result->objective;
-}
-
-static void pose(struct slow_problem *problem, const struct series *series,
-                 const struct slow_study *study)
-{
-    slow_problem_init(problem, series->law, 1e-3, study->obs, study->count);
-    if (series->holds_saturations)
-        slow_problem_hold_saturations(problem, 2.0732, 290.4521);
 }
 
 static void tell(const struct series *series, const struct slow_study *study, uint64_t seed,
@@ -139,7 +120,7 @@ static bool misses(const struct series *series, uint64_t number, struct slow_stu
                    struct slow_problem *problem, double *ret_ours_s)
 {
     static const struct slow_noise noise = {.sd = 0.005};
-    struct fit_options options = options_of(series);
+    struct fit_options options = family_options(&series->family);
     double planted[SLOW_MAX], began;
     struct slow_answer best;
     struct fit_result ours;
@@ -147,14 +128,14 @@ static bool misses(const struct series *series, uint64_t number, struct slow_stu
 
     if (number % 2 == 0 || !slow_study_read(study, "tables/joint_design.csv", NULL))
         slow_study_design(study, RUNS, number);
-    slow_study_losses(study, series->law, &noise, number, planted);
+    slow_study_losses(study, series->family.law, &noise, number, planted);
     (void)snprintf(study->name, sizeof study->name, "simulated study %llu, %zu runs",
                    (unsigned long long)number, study->count);
     options.seed = number;
     began = cpu_s();
     (void)fit_of(&options, study, &ours);
     *ret_ours_s = cpu_s() - began;
-    pose(problem, series, study);
+    family_pose(problem, &series->family, delta, study->obs, study->count);
     best = judge(&options, study, planted, number, problem, &by);
     if (ours.objective <= best.objective * (1 + tolerance))
         return false;
@@ -208,14 +189,14 @@ static void published(struct series *series, size_t first, size_t seeds)
     struct slow_study *study = calloc(1, sizeof *study);
     struct slow_problem *problem = calloc(1, sizeof *problem);
     struct slow_answer best = {.objective = INFINITY};
-    struct fit_options options = options_of(series);
+    struct fit_options options = family_options(&series->family);
     double began = cpu_s();
 
     if (study == NULL || problem == NULL)
         exit(1);
     (void)snprintf(study->name, sizeof study->name, "%s", series->file);
     if (slow_study_read(study, series->file, series->where)) {
-        pose(problem, series, study);
+        family_pose(problem, &series->family, delta, study->obs, study->count);
         slow_fit_run(problem, &effort, &best);
         series->judge_s = cpu_s() - began;
         began = cpu_s();
@@ -240,23 +221,22 @@ static void published(struct series *series, size_t first, size_t seeds)
 int main(int argc, char **argv)
 {
     static struct series all[] = {
-        {.what = "simulated joint, 9 free", .law = "joint", .holds_saturations = true},
-        {.what = "simulated joint, 11 free", .law = "joint"},
-        {.what = "marin-moe, chinchilla", .law = "chinchilla", .file = "marin-moe.csv"},
+        {.what = "simulated joint, 9 free", .family = {.law = "joint", .holds_saturations = true}},
+        {.what = "simulated joint, 11 free", .family.law = "joint"},
+        {.what = "marin-moe, chinchilla", .family.law = "chinchilla", .file = "marin-moe.csv"},
         {.what = "marin-moe, joint, 9 free",
-         .law = "joint",
-         .file = "marin-moe.csv",
-         .holds_saturations = true},
+         .family = {.law = "joint", .holds_saturations = true},
+         .file = "marin-moe.csv"},
         {.what = "overtraining c4, chinchilla",
-         .law = "chinchilla",
+         .family.law = "chinchilla",
          .file = "overtraining.csv",
          .where = {"tag.dataset=c4_original"}},
         {.what = "overtraining rpj, chinchilla",
-         .law = "chinchilla",
+         .family.law = "chinchilla",
          .file = "overtraining.csv",
          .where = {"tag.dataset=rpj"}},
         {.what = "overtraining rw, chinchilla",
-         .law = "chinchilla",
+         .family.law = "chinchilla",
          .file = "overtraining.csv",
          .where = {"tag.dataset=rw_original"}},
     };

@@ -33,6 +33,9 @@ enum { FITS_MAX = 1000, JUDGE_STARTS = 60, JUDGE_MOST = 180 };
 
 static const double tolerance = 1e-6;
 
+/* Huber's, of fits at the defaults. */
+static const double delta = 1e-3;
+
 /* Objectives below this share of the weight are rounding: residuals of 1e-11. */
 static const double rounding = 1e-22;
 
@@ -189,8 +192,8 @@ static double fit_once(const struct fit_options *options, const struct family *f
     arena_init(&arena, SIZE_MAX);
     err_init(&err, NULL);
     if (fit_run(options, obs, count, &arena, ret_result, &err) == ERR_OK) {
-        slow_problem_init(scratch, family->law, 1e-3, obs, count);
-        objective = slow_objective_natural(scratch, ret_result->coefficient, 1e-3);
+        slow_problem_init(scratch, family->law, delta, obs, count);
+        objective = slow_objective_natural(scratch, ret_result->coefficient, delta);
         if (!(fabs(objective - ret_result->objective) <=
               1e-6 * ret_result->objective + rounding * (double)count))
             (void)printf("disagree: %s: judged %.15g, stated %.15g\n", family->name, objective,
@@ -206,15 +209,6 @@ static double cpu_s(void)
 
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* The judge's problem of a study. */
-static void pose(struct slow_problem *problem, const struct family *family, const struct obs *obs,
-                 size_t count)
-{
-    slow_problem_init(problem, family->law, 1e-3, obs, count);
-    if (family->holds_saturations)
-        slow_problem_hold_saturations(problem, FAMILY_E_START, FAMILY_E_MAX);
 }
 
 /* How many fits of a task, and what the k-th is. Fifteen in a row meet every order in every unit.
@@ -289,7 +283,7 @@ static struct tally hold(const struct bench *bench, const struct task *task,
     if (!isfinite(
             fit_once(&options, task->family, study->obs, study->count, scratch, &worst.result)))
         return (struct tally){.studies = 1, .refused = 1};
-    pose(problem, task->family, study->obs, study->count);
+    family_pose(problem, task->family, delta, study->obs, study->count);
     slow_fit_run(problem, &effort, &best);
     judged = cpu_s();
     tally = fit_all(bench, task, study, &best, scratch, &worst);
@@ -298,7 +292,7 @@ static struct tally hold(const struct bench *bench, const struct task *task,
     tally.cpu_s[1] = cpu_s() - judged;
     if (tally.misses > 0) {
         rewrite(study, worst.order, worst.units, obs);
-        pose(scratch, task->family, obs, study->count);
+        family_pose(scratch, task->family, delta, obs, study->count);
         tell(scratch, task, study, &worst, &best);
     }
     return tally;

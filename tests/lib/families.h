@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/fit.h"
+#include "tests/lib/slow_problem.h"
 
 struct family {
     const char *name, *law;
@@ -43,6 +44,15 @@ static inline struct fit_options family_options(const struct family *family)
         options.fixed[i] = strcmp(c->name, "E_start") == 0 ? FAMILY_E_START : FAMILY_E_MAX;
     }
     return options;
+}
+
+/* The same runs and coefficients as the slow optimiser's problem (slow_fit.h). */
+static inline void family_pose(struct slow_problem *problem, const struct family *family,
+                               double delta, const struct obs *obs, size_t count)
+{
+    slow_problem_init(problem, family->law, delta, obs, count);
+    if (family->holds_saturations)
+        slow_problem_hold_saturations(problem, FAMILY_E_START, FAMILY_E_MAX);
 }
 
 #endif

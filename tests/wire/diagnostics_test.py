@@ -45,6 +45,15 @@ def dense(count=40, noise=0.005, seed=1, law=B):
             for n, d, _ in design(count, seed)]
 
 
+def moving_together():
+    """Runs of nearly twenty tokens a parameter."""
+    chance = random.Random(3)
+    return [{'n_active': n, 'tokens': d, 'experts': e, 'loss': chinchilla(n, d)}
+            for n, _, _ in design(40)
+            for d, e in [(20 * n * math.exp(chance.gauss(0, 0.05)),
+                          chance.choice([1, 4, 16, 64]))]]
+
+
 def sparse(count=80, noise=0.005, seed=1, law=J, experts=(1, 2, 4, 8, 16, 32)):
     chance = random.Random(seed + 200)
     return [{'n_active': n, 'tokens': d, 'experts': e, 'n_total': n * (1 + 0.6 * (e - 1)),
@@ -122,12 +131,7 @@ def a_variable_that_never_varied_is_refused_with_the_cure_and_the_cure_is_warned
 
 @tap.test
 def parameters_and_tokens_that_move_together():
-    chance = random.Random(3)
-    rows = []
-    for n, _, _ in design(40):
-        d = 20 * n * math.exp(chance.gauss(0, 0.05))
-        rows.append({'n_active': n, 'tokens': d, 'loss': chinchilla(n, d)})
-    warned(fit(study(rows)), 'collinear_n_d')
+    warned(fit(study(moving_together())), 'collinear_n_d')
 
 
 @tap.test
@@ -283,13 +287,7 @@ def repeats_are_weighed_as_the_fit_weighs_them():
 
 @tap.test
 def parameters_and_tokens_are_told_apart_only_where_both_are_fitted():
-    chance = random.Random(3)
-    rows = []
-    for n, _, _ in design(40):
-        d = 20 * n * math.exp(chance.gauss(0, 0.05))
-        rows.append({'n_active': n, 'tokens': d, 'experts': chance.choice([1, 4, 16, 64]),
-                     'loss': chinchilla(n, d)})
-    name = study(rows)
+    name = study(moving_together())
     for law, fixed in (('chinchilla', {'B': B['B'], 'beta': B['beta']}), ('routed', {})):
         assert 'collinear_n_d' not in codes(fit(name, law, fixed=fixed)), law
     assert 'collinear_n_d' in codes(fit(name))
