@@ -100,6 +100,20 @@ size_t fit_jump_steps(const struct fit_jumps *jumps)
     return jumps->search->polish->steps + jumps->edge.polish.steps;
 }
 
+/* By the bowl; where that ends beyond what can be computed, by a redraw: in a flat bowl most do. */
+static void jump(struct fit_jumps *jumps, uint64_t number, struct rng *rng, double *z)
+{
+    const struct fit_problem *problem = jumps->search->problem;
+    double from[LAW_MAX_COEFFICIENTS];
+
+    memcpy(from, z, problem->p * sizeof *from);
+    fit_bowl_jump(&jumps->bowl, jump_least + (jump_most - jump_least) * rng_uniform(rng), rng, z);
+    if (fit_problem_evaluate(problem, z, jumps->search->polish->trial, NULL))
+        return;
+    memcpy(z, from, problem->p * sizeof *z);
+    redraw(jumps->search, number, rng, z);
+}
+
 /* Few runs are left in every way; many by jumps in place of the dearer ones. */
 void fit_jump_leave(struct fit_jumps *jumps, uint64_t number, double *z)
 {
@@ -115,8 +129,7 @@ void fit_jump_leave(struct fit_jumps *jumps, uint64_t number, double *z)
     if (way == JUMP && !jumps->has_bowl)
         way = REDRAW;
     if (way == JUMP)
-        fit_bowl_jump(&jumps->bowl, jump_least + (jump_most - jump_least) * rng_uniform(&rng), &rng,
-                      z);
+        jump(jumps, number, &rng, z);
     else if (way == REDRAW)
         redraw(search, number, &rng, z);
     else if (way == REWEIGH)

@@ -12,7 +12,10 @@
 enum {
     MARCH_STEPS = 40, /* growing by half each: seven decades of the first */
     ROOT_STEPS = 30,
-    ROUNDS = 3, /* of ends and points, as long as points are found within beyond an end */
+    STAKES = 4,       /* points of a side that are searched… */
+    STAKE_STARTS = 4, /* …from one in so many of the starts… */
+    STAKE_LEAST = 8,  /* …and no fewer */
+    ROUNDS = 3,       /* of ends and points, as long as points are found within beyond an end */
 };
 
 /* The first step of the march to each side, in standard errors; and the curve goes on beyond the
@@ -107,8 +110,17 @@ static double step_of(const struct work *work)
                                           : 0.05 * (c->search_upper - c->search_lower);
 }
 
+/* From as few starts as find a valley, if not its floor. */
+static enum err_code search_some(struct work *work, struct fit_refit *refit, struct err *err)
+{
+    size_t starts = work->refits.options->starts / STAKE_STARTS;
+
+    return fit_refit_search(&work->refits, starts > STAKE_LEAST ? starts : STAKE_LEAST, refit, err);
+}
+
 /* Between a refit within the threshold and one beyond: where the root of the excess, nearly linear
- * in t, crosses. Bisection by turns keeps a kink from stalling it. */
+ * in t, crosses. Bisection by turns keeps a kink from stalling it. A search just beyond may find
+ * that another valley crosses later. */
 static enum err_code find_crossing(struct work *work, struct fit_refit inside,
                                    struct fit_refit outside, double *ret_t, struct err *err)
 {
@@ -132,7 +144,7 @@ static enum err_code find_crossing(struct work *work, struct fit_refit inside,
             outside = at;
     }
     *ret_t = inside.t;
-    return ERR_OK;
+    return search_some(work, &outside, err);
 }
 
 /* The farthest refit known to one side that is within the threshold; the fit itself is. */
@@ -171,7 +183,7 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
         /* The end of an interval is worth a search: a valley may have turned where no refit could
          * follow. */
         if (code == ERR_OK && !(next.objective <= work->threshold))
-            code = fit_refit_search(&work->refits, &next, err);
+            code = fit_refit_search(&work->refits, work->refits.options->starts, &next, err);
         if (code != ERR_OK)
             return code;
         if (!(next.objective <= work->threshold)) {
@@ -187,22 +199,31 @@ static enum err_code find_end(struct work *work, double sign, enum fit_profile_e
     return code;
 }
 
-/* One side of the curve, inward: refits at t̂ + (far − t̂)·k/n, k = n … 1, into ret[k − 1]. The far
- * end, where a valley of its own may lead back, is worth a search, and what the interval holds by
- * its ends but not by its refit. */
+/* One side of the curve: refits at t̂ + (far − t̂)·k/n, k = n … 1, into ret[k − 1]. The far end and
+ * some points of the way are searched first: refits lead from valley to valley only where both are
+ * known. Then all are refitted inward; what the interval holds by its ends but not by its refit is
+ * worth a search, too. */
 static enum err_code fill_side(struct work *work, double end, double far, size_t n,
                                struct fit_refit *ret, struct err *err)
 {
     double fitted = work->refits.fitted.t;
     enum err_code code = ERR_OK;
 
+    for (size_t s = n < STAKES ? n : STAKES; s > 0 && code == ERR_OK; s--) {
+        double share = (double)s / (double)(n < STAKES ? n : STAKES);
+        struct fit_refit stake;
+
+        code = refit_at(work, fitted + share * (far - fitted), &stake, err);
+        if (code == ERR_OK)
+            code = search_some(work, &stake, err);
+    }
     for (size_t k = n; k > 0 && code == ERR_OK; k--) {
         double t = k == n ? far : fitted + (double)k / (double)n * (far - fitted);
 
         code = refit_at(work, t, &ret[k - 1], err);
-        if (code == ERR_OK && (k == n || fabs(t - fitted) < fabs(end - fitted)) &&
+        if (code == ERR_OK && fabs(t - fitted) < fabs(end - fitted) &&
             ret[k - 1].objective > work->threshold)
-            code = fit_refit_search(&work->refits, &ret[k - 1], err);
+            code = fit_refit_search(&work->refits, work->refits.options->starts, &ret[k - 1], err);
     }
     return code;
 }
@@ -341,7 +362,7 @@ enum err_code fit_profile_run(const struct fit_options *options, const struct ob
 {
     struct work *work = calloc(1, sizeof *work);
     struct fit_profile profile = {0};
-    size_t room = ROUNDS * (2 * (MARCH_STEPS + ROOT_STEPS) + points) + 1;
+    size_t room = ROUNDS * (2 * (MARCH_STEPS + ROOT_STEPS + STAKES) + points) + 1;
     enum err_code code = ERR_OK;
 
     if (work == NULL)

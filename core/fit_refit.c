@@ -70,7 +70,8 @@ static enum err_code refit_from(struct fit_refits *refits, double t, const doubl
     return ERR_OK;
 }
 
-enum err_code fit_refit_search(struct fit_refits *refits, struct fit_refit *refit, struct err *err)
+enum err_code fit_refit_search(struct fit_refits *refits, size_t starts, struct fit_refit *refit,
+                               struct err *err)
 {
     struct fit_options options = *refits->options;
     struct fit_result *result = NULL;
@@ -86,6 +87,7 @@ enum err_code fit_refit_search(struct fit_refits *refits, struct fit_refit *refi
         return err_set(err, ERR_NO_MEMORY, "out of memory for a profile");
     options.hold[refits->index] = FIT_FIXED;
     options.fixed[refits->index] = fit_refit_value(refits, refit->t);
+    options.starts = starts;
     options.bootstrap = 0;
     options.holdout_kind = FIT_HOLDOUT_NONE;
     arena_reset(&refits->scratch);
@@ -148,7 +150,7 @@ enum err_code fit_refit_at(struct fit_refits *refits, double t, struct fit_refit
             code = refit_from(refits, t, from[k]->coefficient, by_effect == 1, &best, err);
     }
     if (code == ERR_OK && !isfinite(best.objective))
-        code = fit_refit_search(refits, &best, err);
+        code = fit_refit_search(refits, refits->options->starts, &best, err);
     if (code == ERR_OK) {
         fit_refit_keep(refits, &best);
         *ret = best;

@@ -9,7 +9,7 @@
 
 #include "core/fit.h"
 
-enum { FIT_REFIT_SEARCHES = 24 /* of one profile */ };
+enum { FIT_REFIT_SEARCHES = 40 /* of one profile */ };
 
 /* Where the other coefficients stand at one value of the one held. */
 struct fit_refit {
@@ -46,8 +46,9 @@ void fit_refit_keep(struct fit_refits *refits, const struct fit_refit *refit);
 enum err_code fit_refit_at(struct fit_refits *refits, double t, struct fit_refit *ret,
                            struct err *err);
 
-/* Fits anew at refit->t, as if the coefficient had been fixed there, and keeps what is better. Does
- * nothing after FIT_REFIT_SEARCHES of them. ERR_NO_MEMORY, ERR_CANCELLED. */
-enum err_code fit_refit_search(struct fit_refits *refits, struct fit_refit *refit, struct err *err);
+/* Fits anew at refit->t from so many starts, as if the coefficient had been fixed there, and keeps
+ * what is better. Does nothing after FIT_REFIT_SEARCHES of them. ERR_NO_MEMORY, ERR_CANCELLED. */
+enum err_code fit_refit_search(struct fit_refits *refits, size_t starts, struct fit_refit *refit,
+                               struct err *err);
 
 #endif

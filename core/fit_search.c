@@ -8,12 +8,12 @@
 #include "core/fit_diagnose.h"
 #include "core/fit_edge.h"
 #include "core/fit_lm.h"
+#include "core/fit_simplify.h"
 #include "core/rng.h"
 
 enum {
     SCREEN_RUNS = 96,   /* a start is judged on about so many runs */
     DESCENT_STEPS = 40, /* of a start on the thinned problem */
-    ENOUGH_RUNS = 2000, /* for a search */
     AGREE_TO_STOP = 3,  /* so many ends alike, three quarters of all, end the descents */
     ROUNDS_WITHOUT = 2, /* descents without the runs that lie far off */
     WALKS_MOST = 5,     /* polishes of a point that is still on its way */
@@ -328,24 +328,24 @@ static enum err_code search_all(const struct fit_options *options,
     return ERR_OK;
 }
 
-/* Many runs average shallow optima away: the search is that of some of them, and only its best
- * point is polished on all. */
-static enum err_code search_some(const struct fit_options *options,
-                                 const struct fit_problem *problem, struct fit_polish *polish,
-                                 struct arena *arena, struct fit_found *ret_found, struct err *err)
+/* The search is of a simpler problem, and only its best point is polished on the one asked. */
+static enum err_code search_simple(const struct fit_options *options,
+                                   const struct fit_problem *problem, struct fit_polish *polish,
+                                   struct arena *arena, struct fit_found *ret_found,
+                                   struct err *err)
 {
     struct search search = {
         .options = options, .problem = problem, .polish = polish, .found = ret_found};
     struct fit_polish_goal goal = search_goal(&search);
-    struct fit_polish of_some;
-    struct fit_problem some;
+    struct fit_polish of_simple;
+    struct fit_problem simple;
     struct fit_polished got;
-    enum err_code code = fit_problem_thin(problem, problem->n / ENOUGH_RUNS, arena, &some, err);
+    enum err_code code = fit_simplify(problem, arena, &simple, err);
 
     if (code == ERR_OK)
-        code = fit_polish_init(&of_some, &some, arena, err);
+        code = fit_polish_init(&of_simple, &simple, arena, err);
     if (code == ERR_OK)
-        code = search_all(options, &some, &of_some, arena, ret_found, err);
+        code = search_all(options, &simple, &of_simple, arena, ret_found, err);
     if (code != ERR_OK || !isfinite(ret_found->objective))
         return code;
     got = fit_polish_run(polish, &goal, ret_found->z);
@@ -360,7 +360,7 @@ enum err_code fit_search_run(const struct fit_options *options, const struct fit
                              struct fit_found *ret_found, struct err *err)
 {
     memset(ret_found, 0, sizeof *ret_found);
-    if (problem->n >= 2 * ENOUGH_RUNS)
-        return search_some(options, problem, polish, arena, ret_found, err);
-    return search_all(options, problem, polish, arena, ret_found, err);
+    if (fit_simplify_is_simple(problem))
+        return search_all(options, problem, polish, arena, ret_found, err);
+    return search_simple(options, problem, polish, arena, ret_found, err);
 }

@@ -234,7 +234,7 @@ static enum err_code decode_prior(const struct json *value, const char *pointer,
          .kind = FIELD_NUMBER,
          .offset = offsetof(struct fit_request_value, sd),
          .required = true,
-         .min_exclusive = true},
+         .min = 1e-12}, /* below is rounding */
     };
     struct fit_request_list *list = target;
     struct field_presence presence;

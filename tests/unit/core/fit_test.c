@@ -266,6 +266,31 @@ static void a_tight_prior_holds_and_a_loose_one_lets_go(void **state)
     fit_case_release(&none);
 }
 
+/* However sure: E_start and E_max bend the valley that such a prior leaves. */
+static void a_sure_prior_fits_as_well_as_a_fixed_coefficient(void **state)
+{
+    static const double sds[] = {1e-4, 1e-6, 1e-8, 1e-10};
+    size_t alpha = index_of("alpha");
+    struct fit_options options = fit_options_default(joint());
+    struct fit_outcome fixed, got;
+
+    (void)state;
+    simulate(8);
+    options.hold[alpha] = FIT_FIXED;
+    options.fixed[alpha] = -0.3;
+    fit_case_run(&options, &runs, &fixed);
+    assert_int_equal(fixed.code, ERR_OK);
+    options.hold[alpha] = FIT_DEFAULT;
+    for (size_t k = 0; k < sizeof sds / sizeof *sds; k++) {
+        options.prior[alpha] = (struct fit_prior){true, -0.3, sds[k]};
+        fit_case_run(&options, &runs, &got);
+        assert_int_equal(got.code, ERR_OK);
+        assert_near(got.result.objective, fixed.result.objective, 1e-6);
+        fit_case_release(&got);
+    }
+    fit_case_release(&fixed);
+}
+
 /* Twelve runs move a published law where eleven free coefficients could not be fitted. */
 static void priors_on_everything_let_few_runs_fit(void **state)
 {
@@ -424,6 +449,7 @@ int main(void)
         cmocka_unit_test(fixed_coefficients_stay_where_they_are),
         cmocka_unit_test(everything_fixed_is_only_measured),
         cmocka_unit_test(a_tight_prior_holds_and_a_loose_one_lets_go),
+        cmocka_unit_test(a_sure_prior_fits_as_well_as_a_fixed_coefficient),
         cmocka_unit_test(priors_on_everything_let_few_runs_fit),
         cmocka_unit_test(a_false_from_progress_cancels),
         cmocka_unit_test(information_criteria_are_the_contracts),
