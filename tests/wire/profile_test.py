@@ -115,6 +115,18 @@ def what_the_interval_holds_is_within_the_threshold_by_its_points_too():
 
 
 @tap.test
+def just_beyond_an_end_no_fit_is_within_the_threshold():
+    """Another valley crosses later there than the one the refits followed."""
+    sparse('sparse-75', 75)
+    made = fit(study='sparse-75', law='sparsity')
+    got = profile(made['id'], 'coefficient=gamma&points=9')
+    value = made['coefficients']['gamma']
+    for end in got['interval']:
+        there = fit(study='sparse-75', law='sparsity', fixed={'gamma': value + 1.03 * (end - value)})
+        assert there['objective'] > got['threshold'], (there, got)
+
+
+@tap.test
 def what_cannot_be_profiled_is_refused_by_name():
     made = fit(fixed={'E_inf': 2.0})
     assert profile(made['id'], 'coefficient=E_inf', 422)['code'] == 'unsupported'
