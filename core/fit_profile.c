@@ -207,13 +207,13 @@ static enum err_code fill_side(struct work *work, double end, double far, size_t
                                struct fit_refit *ret, struct err *err)
 {
     double fitted = work->refits.fitted.t;
+    size_t stakes = n < STAKES ? n : STAKES;
     enum err_code code = ERR_OK;
 
-    for (size_t s = n < STAKES ? n : STAKES; s > 0 && code == ERR_OK; s--) {
-        double share = (double)s / (double)(n < STAKES ? n : STAKES);
+    for (size_t s = stakes; s > 0 && code == ERR_OK; s--) {
         struct fit_refit stake;
 
-        code = refit_at(work, fitted + share * (far - fitted), &stake, err);
+        code = refit_at(work, fitted + (double)s / (double)stakes * (far - fitted), &stake, err);
         if (code == ERR_OK)
             code = search_some(work, &stake, err);
     }
