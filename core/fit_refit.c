@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/fit_polish.h"
+#include "core/fit_simplify.h"
 
 enum { POLISH_STEPS = 200 };
 
@@ -27,6 +28,22 @@ static enum err_code problem_at(struct fit_refits *refits, const double *natural
 {
     return fit_problem_init(ret, refits->options, refits->is_free, natural, refits->obs,
                             refits->count, &refits->scratch, err);
+}
+
+/* On wider priors first where they are so sure that steps could not follow their valley. */
+static enum err_code polish_simple(struct fit_refits *refits, const struct fit_problem *problem,
+                                   const struct fit_polish_goal *goal, double *z, struct err *err)
+{
+    struct fit_problem simple = *problem;
+    struct fit_polish polish;
+    enum err_code code;
+
+    if (!fit_simplify_priors(&simple))
+        return ERR_OK;
+    code = fit_polish_init(&polish, &simple, &refits->scratch, err);
+    if (code == ERR_OK)
+        (void)fit_polish_run(&polish, goal, z);
+    return code;
 }
 
 /* Polishes the other coefficients at t, from those of `from` as they are or, by_effect, from points
@@ -59,6 +76,9 @@ static enum err_code refit_from(struct fit_refits *refits, double t, const doubl
         return code;
     if (!by_effect)
         fit_problem_point(&problem, natural, z);
+    code = polish_simple(refits, &problem, &goal, z, err);
+    if (code != ERR_OK)
+        return code;
     (void)fit_polish_run(&polish, &goal, z);
     fit_problem_natural(&problem, z, natural);
     objective = fit_objective(refits->options, natural, refits->obs, refits->count);

@@ -28,16 +28,26 @@ bool fit_simplify_is_simple(const struct fit_problem *problem)
     return problem->n < 2 * ENOUGH_RUNS;
 }
 
+bool fit_simplify_priors(struct fit_problem *problem)
+{
+    double least = least_sd(problem);
+    bool any = false;
+
+    for (size_t m = 0; m < problem->n_priors; m++) {
+        any = any || problem->prior[m].sd < least;
+        problem->prior[m].sd = fmax(problem->prior[m].sd, least);
+    }
+    return any;
+}
+
 enum err_code fit_simplify(const struct fit_problem *problem, struct arena *arena,
                            struct fit_problem *ret_simple, struct err *err)
 {
-    double least = least_sd(problem);
     enum err_code code = ERR_OK;
 
     *ret_simple = *problem;
+    (void)fit_simplify_priors(ret_simple);
     if (problem->n >= 2 * ENOUGH_RUNS)
-        code = fit_problem_thin(problem, problem->n / ENOUGH_RUNS, arena, ret_simple, err);
-    for (size_t m = 0; m < ret_simple->n_priors; m++)
-        ret_simple->prior[m].sd = fmax(ret_simple->prior[m].sd, least);
+        code = fit_problem_thin(ret_simple, problem->n / ENOUGH_RUNS, arena, ret_simple, err);
     return code;
 }

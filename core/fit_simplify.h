@@ -12,6 +12,9 @@
 /* Whether a problem is to be searched as it is. */
 bool fit_simplify_is_simple(const struct fit_problem *problem);
 
+/* Widens its priors that are too sure for steps to follow; whether there are any. */
+bool fit_simplify_priors(struct fit_problem *problem);
+
 /* Some of its runs, with wider priors. ERR_NO_MEMORY. */
 enum err_code fit_simplify(const struct fit_problem *problem, struct arena *arena,
                            struct fit_problem *ret_simple, struct err *err);
